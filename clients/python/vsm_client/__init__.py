@@ -1,0 +1,1 @@
+"""Client of a viable system server: report, watch, answer."""

@@ -1,0 +1,1 @@
+"""The viable system server: what units report comes in, facts and signals go out."""

@@ -1,0 +1,1 @@
+"""Pure numbers: functions of floats and arrays, one file a method."""

@@ -1,0 +1,1 @@
+"""One writer for each log: turns commands into durable entries."""

@@ -1,0 +1,1 @@
+"""Where logs are kept: the port and its adapters."""

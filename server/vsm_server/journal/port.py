@@ -1,0 +1,160 @@
+"""What the engine asks of a journal: ordered logs that are appended to, read back, and trimmed; and snapshots beside them."""
+
+import asyncio
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry of a log as stored.
+
+    `body` is the Entry, serialised deterministically, with the event columns of its facts left out; `columns` holds those, as
+    (index of the fact in the entry, serialised EventColumns). `checksum` is zlib.crc32 of `body`. `trimmed` is True when
+    columns once belonged to the row and their retention has passed.
+    """
+
+    sequence: int
+    time_unix_nano: int
+    checksum: int
+    body: bytes
+    columns: tuple[tuple[int, bytes], ...] = ()
+    trimmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a log stands. An empty log has oldest 1, last 0, checksum 0, time 0.
+
+    `uid` is a random 63-bit number, drawn when the log is made and anew on restore: a resume token of another uid is foreign.
+    `oldest` is the first sequence that can be read.
+    """
+
+    log: str
+    uid: int
+    oldest: int
+    last: int
+    last_checksum: int
+    last_time_unix_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of a snapshot: a noun or an operator, with the version of its encoding."""
+
+    version: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """State of a log after the entry `position`."""
+
+    position: int
+    sections: Mapping[str, Section] = field(default_factory=dict)
+
+
+class SpaceState(enum.Enum):
+    """How much may still be written."""
+
+    ROOMY = "roomy"  # all
+    LOW = "low"  # no events: under 5 % free
+    RESERVE = "reserve"  # full, the reserve was freed: algedonic and control commands only
+    READ_ONLY = "read_only"  # nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Room on the disk, bytes."""
+
+    state: SpaceState
+    free_bytes: int
+    total_bytes: int
+
+
+class JournalError(Exception):
+    """A journal could not do what was asked. Nothing of the failed call is stored."""
+
+
+class Conflict(JournalError):  # noqa: N818
+    """The log does not end at the expected sequence."""
+
+
+class Compacted(JournalError):  # noqa: N818
+    """The position lies before what the log still holds."""
+
+    def __init__(self, oldest: int) -> None:
+        super().__init__(f"the log begins at {oldest}")
+        self.oldest = oldest
+
+
+class WriteFailed(JournalError):  # noqa: N818
+    """The write failed or its outcome is unknown to the caller; `disk_full` when there was no room."""
+
+    def __init__(self, message: str, *, disk_full: bool = False) -> None:
+        super().__init__(message)
+        self.disk_full = disk_full
+
+
+class Unusable(JournalError):  # noqa: N818
+    """The store cannot be used: foreign, damaged, newer, or held by another server. The text says what to do."""
+
+
+class Journal(Protocol):
+    """Ordered logs by name. Names are free text up to 128 bytes.
+
+    Calls for one log take effect in the order in which they were made. What `append` acknowledged survives a kill (and a power cut,
+    as far as the adapter's durability says so).
+    """
+
+    async def open_log(self, log: str) -> Head:
+        """Where the log stands; it is made when absent."""
+        ...
+
+    async def heads(self) -> list[Head]:
+        """All logs, by name."""
+        ...
+
+    def append(self, log: str, expected: int, rows: Sequence[Row]) -> "asyncio.Future[None]":
+        """Append rows, all or none, after the entry `expected` (0: the log is empty); sequences follow on without a gap.
+
+        Fails with Conflict when the log ends elsewhere, with WriteFailed otherwise. Appends that wait may share one transaction;
+        one that conflicts harms no other log's.
+        """
+        ...
+
+    async def read(self, log: str, after: int, limit: int, *, with_columns: bool = False) -> list[Row]:
+        """At most `limit` rows behind `after`, in order, and at most 4 MiB but at least one row; [] at the end.
+
+        Fails with Compacted when after + 1 is older than the log. Reads see acknowledged appends only.
+        """
+        ...
+
+    async def save(self, log: str, snapshot: Snapshot) -> None:
+        """Keep a snapshot; the two newest stay."""
+        ...
+
+    async def load(self, log: str) -> Snapshot | None:
+        """The newest snapshot whose checksum holds."""
+        ...
+
+    async def trim(self, log: str, *, columns_before_unix_nano: int, columns_bytes_max: int, entries_through: int) -> None:
+        """Drop event columns older than a time or beyond a size (oldest first), and entries up to a sequence, in small transactions.
+
+        Entries behind the newest good snapshot's position are never dropped.
+        """
+        ...
+
+    async def drop_log(self, log: str) -> None:
+        """Forget a log with all that belongs to it."""
+        ...
+
+    def space(self) -> Space:
+        """Room left; cheap enough to ask on every turn."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was appended, then close."""
+        ...

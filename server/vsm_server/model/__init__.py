@@ -1,0 +1,1 @@
+"""The viable system: one file a noun, each with what decides and what evolves it."""

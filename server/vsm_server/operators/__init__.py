@@ -1,0 +1,1 @@
+"""Columns of events in, conclusions out: the only state that is changed in place."""

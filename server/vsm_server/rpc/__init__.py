@@ -1,0 +1,1 @@
+"""gRPC: one servicer file a service, the stages before it, the table of errors."""

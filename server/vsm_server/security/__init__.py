@@ -1,0 +1,1 @@
+"""Who may do what: tokens, zones and conduits."""
