@@ -6,6 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+# Most bytes that one read returns, unless its first row alone is larger.
+READ_BYTES_MAX = 4 * 1024 * 1024
+# Longest name of a log, bytes in UTF-8.
+LOG_NAME_BYTES_MAX = 128
+# Snapshots kept of each log.
+SNAPSHOTS_KEPT_MAX = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -110,7 +117,7 @@ class Journal(Protocol):
     """
 
     async def open_log(self, log: str) -> Head:
-        """Where the log stands; it is made when absent."""
+        """Where the log stands once every append made before is settled; it is made when absent. ValueError: the name is too long."""
         ...
 
     async def heads(self) -> list[Head]:
@@ -128,7 +135,8 @@ class Journal(Protocol):
     async def read(self, log: str, after: int, limit: int, *, with_columns: bool = False) -> list[Row]:
         """At most `limit` rows behind `after`, in order, and at most 4 MiB but at least one row; [] at the end.
 
-        Fails with Compacted when after + 1 is older than the log. Reads see acknowledged appends only.
+        Fails with Compacted when after + 1 is older than the log. Reads see acknowledged appends only. A row that does not hold its
+        checksum fails with a JournalError that names log and sequence; rows before it can be read, and rows behind it.
         """
         ...
 
@@ -143,7 +151,8 @@ class Journal(Protocol):
     async def trim(self, log: str, *, columns_before_unix_nano: int, columns_bytes_max: int, entries_through: int) -> None:
         """Drop event columns older than a time or beyond a size (oldest first), and entries up to a sequence, in small transactions.
 
-        Entries behind the newest good snapshot's position are never dropped.
+        Entries behind the position of the oldest good snapshot kept are never dropped (a damaged newest one leaves the other, which
+        needs them); nor is the last entry, whose checksum resume tokens ask for. Without a snapshot no entry is dropped.
         """
         ...
 
