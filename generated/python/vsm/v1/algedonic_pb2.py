@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from vsm.v1 import access_pb2 as vsm_dot_v1_dot_access__pb2
@@ -29,7 +30,7 @@ from vsm.v1 import subsystem_pb2 as vsm_dot_v1_dot_subsystem__pb2
 from vsm.v1 import watch_pb2 as vsm_dot_v1_dot_watch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16vsm/v1/algedonic.proto\x12\x06vsm.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13vsm/v1/access.proto\x1a\x16vsm/v1/subsystem.proto\x1a\x12vsm/v1/watch.proto\"\x8b\x06\n\x06Signal\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x07valence\x18\x02 \x01(\x0e\x32\x0f.vsm.v1.Valence\x12\"\n\x08severity\x18\x03 \x01(\x0e\x32\x10.vsm.v1.Severity\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12.\n\x08measures\x18\x06 \x03(\x0b\x32\x1c.vsm.v1.Signal.MeasuresEntry\x12*\n\x06labels\x18\x07 \x03(\x0b\x32\x1a.vsm.v1.Signal.LabelsEntry\x12\x0e\n\x06impact\x18\x08 \x01(\t\x12\x36\n\x13recommended_actions\x18\t \x03(\x0b\x32\x19.vsm.v1.RecommendedAction\x12\x16\n\x0e\x63orrelation_id\x18\n \x01(\t\x12\x0e\n\x06raiser\x18\x0b \x01(\t\x12.\n\nraise_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07urgency\x18\r \x01(\x01\x12\"\n\x05state\x18\x0e \x01(\x0e\x32\x13.vsm.v1.SignalState\x12 \n\x05level\x18\x0f \x01(\x0e\x32\x11.vsm.v1.Subsystem\x12\x33\n\x0f\x65scalation_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0crepeat_count\x18\x12 \x01(\r\x12\x10\n\x08sequence\x18\x13 \x01(\x04\x12\x11\n\tdetection\x18\x14 \x01(\t\x12\x14\n\x0c\x63hild_signal\x18\x15 \x01(\t\x12\r\n\x05\x64rill\x18\x16 \x01(\x08\x12\x0f\n\x07overdue\x18\x17 \x01(\x08\x1a/\n\rMeasuresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"N\n\x11RecommendedAction\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12)\n\x06within\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xf1\x01\n\x0f\x41\x63knowledgement\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.vsm.v1.AcknowledgementKind\x12\x14\n\x0c\x61\x63knowledger\x18\x02 \x01(\t\x12\x34\n\x10\x61\x63knowledge_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12=\n\x19\x65stimated_resolution_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fplanned_actions\x18\x05 \x03(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\"X\n\x12RaiseSignalRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x1e\n\x06signal\x18\x02 \x01(\x0b\x32\x0e.vsm.v1.Signal\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"E\n\x13RaiseSignalResponse\x12\x1e\n\x06signal\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Signal\x12\x0e\n\x06\x66olded\x18\x02 \x01(\x08\"n\n\x18\x41\x63knowledgeSignalRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x0f\x61\x63knowledgement\x18\x02 \x01(\x0b\x32\x17.vsm.v1.Acknowledgement\x12\x12\n\nrequest_id\x18\x03 \x01(\t\";\n\x19\x41\x63knowledgeSignalResponse\x12\x1e\n\x06signal\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Signal\" \n\x10GetSignalRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"f\n\x11GetSignalResponse\x12\x1e\n\x06signal\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Signal\x12\x31\n\x10\x61\x63knowledgements\x18\x02 \x03(\x0b\x32\x17.vsm.v1.Acknowledgement\"\xa8\x01\n\x12ListSignalsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12#\n\x06states\x18\x02 \x03(\x0e\x32\x13.vsm.v1.SignalState\x12&\n\x0cmin_severity\x18\x03 \x01(\x0e\x32\x10.vsm.v1.Severity\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"e\n\x13ListSignalsResponse\x12\x1f\n\x07signals\x18\x01 \x03(\x0b\x32\x0e.vsm.v1.Signal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\"\xe1\x01\n\x13WatchSignalsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x16\n\x0cresume_token\x18\x02 \x01(\tH\x00\x12\x18\n\x0e\x61\x66ter_sequence\x18\x03 \x01(\x04H\x00\x12&\n\x0cmin_severity\x18\x04 \x01(\x0e\x32\x10.vsm.v1.Severity\x12 \n\x05level\x18\x05 \x01(\x0e\x32\x11.vsm.v1.Subsystem\x12\x35\n\x12heartbeat_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x07\n\x05start\"s\n\x14WatchSignalsResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x1f\n\x07signals\x18\x02 \x03(\x0b\x32\x0e.vsm.v1.Signal\x12$\n\theartbeat\x18\x03 \x01(\x0b\x32\x11.vsm.v1.Heartbeat*\xb6\x01\n\x0bSignalState\x12\x1c\n\x18SIGNAL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13SIGNAL_STATE_ACTIVE\x10\x01\x12\x1d\n\x19SIGNAL_STATE_ACKNOWLEDGED\x10\x02\x12\x19\n\x15SIGNAL_STATE_RESOLVED\x10\x03\x12\x1c\n\x18SIGNAL_STATE_FALSE_ALARM\x10\x04\x12\x18\n\x14SIGNAL_STATE_EXPIRED\x10\x05*\x98\x02\n\x13\x41\x63knowledgementKind\x12$\n ACKNOWLEDGEMENT_KIND_UNSPECIFIED\x10\x00\x12!\n\x1d\x41\x43KNOWLEDGEMENT_KIND_RECEIVED\x10\x01\x12&\n\"ACKNOWLEDGEMENT_KIND_INVESTIGATING\x10\x02\x12#\n\x1f\x41\x43KNOWLEDGEMENT_KIND_RESPONDING\x10\x03\x12!\n\x1d\x41\x43KNOWLEDGEMENT_KIND_RESOLVED\x10\x04\x12\"\n\x1e\x41\x43KNOWLEDGEMENT_KIND_ESCALATED\x10\x05\x12$\n ACKNOWLEDGEMENT_KIND_FALSE_ALARM\x10\x06\x32\xcd\x04\n\x10\x41lgedonicService\x12k\n\x0bRaiseSignal\x12\x1a.vsm.v1.RaiseSignalRequest\x1a\x1b.vsm.v1.RaiseSignalResponse\"#\xaa\xd4\x18\x1f\x1a\x0f\x61lgedonic.raise \x02*\x06parent0(@\x05\x12\x81\x01\n\x11\x41\x63knowledgeSignal\x12 .vsm.v1.AcknowledgeSignalRequest\x1a!.vsm.v1.AcknowledgeSignalResponse\"\'\xaa\xd4\x18#\x1a\x15\x61lgedonic.acknowledge \x03*\x04name0(@\x05\x12\x65\n\tGetSignal\x12\x18.vsm.v1.GetSignalRequest\x1a\x19.vsm.v1.GetSignalResponse\"#\x90\x02\x01\xaa\xd4\x18\x1c\x1a\x0e\x61lgedonic.read \x03*\x04name0\x1e@\x05\x12m\n\x0bListSignals\x12\x1a.vsm.v1.ListSignalsRequest\x1a\x1b.vsm.v1.ListSignalsResponse\"%\x90\x02\x01\xaa\xd4\x18\x1e\x1a\x0e\x61lgedonic.read \x03*\x06parent0\x1e@\x05\x12r\n\x0cWatchSignals\x12\x1b.vsm.v1.WatchSignalsRequest\x1a\x1c.vsm.v1.WatchSignalsResponse\"%\x90\x02\x01\xaa\xd4\x18\x1e\x1a\x0e\x61lgedonic.read \x03*\x06parent0(@\x05\x30\x01\x42)\n\x06vsm.v1P\x01Z\x1dvsm/generated/go/vsm/v1;vsmv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16vsm/v1/algedonic.proto\x12\x06vsm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13vsm/v1/access.proto\x1a\x16vsm/v1/subsystem.proto\x1a\x12vsm/v1/watch.proto\"\xaa\x07\n\x06Signal\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x07valence\x18\x02 \x01(\x0e\x32\x0f.vsm.v1.ValenceB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12.\n\x08severity\x18\x03 \x01(\x0e\x32\x10.vsm.v1.SeverityB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1a\n\x06source\x18\x04 \x01(\tB\n\xbaH\x07r\x05 \x01(\x80\x01\x12\x1f\n\x0b\x64\x65scription\x18\x05 \x01(\tB\n\xbaH\x07r\x05 \x01(\x80\x08\x12W\n\x08measures\x18\x06 \x03(\x0b\x32\x1c.vsm.v1.Signal.MeasuresEntryB\'\xbaH$\x9a\x01!\x10@\"\x17r\x15\x32\x13^[a-z0-9_.-]{1,63}$*\x04\x12\x02@\x01\x12T\n\x06labels\x18\x07 \x03(\x0b\x32\x1a.vsm.v1.Signal.LabelsEntryB(\xbaH%\x9a\x01\"\x10@\"\x17r\x15\x32\x13^[a-z0-9_.-]{1,63}$*\x05r\x03(\x80\x08\x12\x18\n\x06impact\x18\x08 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08\x12@\n\x13recommended_actions\x18\t \x03(\x0b\x32\x19.vsm.v1.RecommendedActionB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12 \n\x0e\x63orrelation_id\x18\n \x01(\tB\x08\xbaH\x05r\x03(\x80\x01\x12\x0e\n\x06raiser\x18\x0b \x01(\t\x12.\n\nraise_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07urgency\x18\r \x01(\x01\x12\"\n\x05state\x18\x0e \x01(\x0e\x32\x13.vsm.v1.SignalState\x12 \n\x05level\x18\x0f \x01(\x0e\x32\x11.vsm.v1.Subsystem\x12\x33\n\x0f\x65scalation_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0crepeat_count\x18\x12 \x01(\r\x12\x10\n\x08sequence\x18\x13 \x01(\x04\x12\x11\n\tdetection\x18\x14 \x01(\t\x12\x14\n\x0c\x63hild_signal\x18\x15 \x01(\t\x12\r\n\x05\x64rill\x18\x16 \x01(\x08\x12\x0f\n\x07overdue\x18\x17 \x01(\x08\x1a/\n\rMeasuresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"k\n\x11RecommendedAction\x12\x1a\n\x06\x61\x63tion\x18\x01 \x01(\tB\n\xbaH\x07r\x05 \x01(\x80\x02\x12:\n\x06within\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\x9a\x9e\x01\x32\x00\"\xb2\x02\n\x0f\x41\x63knowledgement\x12\x35\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.vsm.v1.AcknowledgementKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x14\n\x0c\x61\x63knowledger\x18\x02 \x01(\t\x12\x34\n\x10\x61\x63knowledge_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12U\n\x19\x65stimated_resolution_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x16\xbaH\x13\xb2\x01\x10\x1a\x06\x08\x80\xae\x99\xa4\x0f\x32\x06\x08\x80\x87\xb5\xc3\x03\x12*\n\x0fplanned_actions\x18\x05 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05 \x01(\x80\x02\x12\x19\n\x07\x63omment\x18\x06 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08\"\x97\x01\n\x12RaiseSignalRequest\x12\x38\n\x06parent\x18\x01 \x01(\tB(\xbaH%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$\x12&\n\x06signal\x18\x02 \x01(\x0b\x32\x0e.vsm.v1.SignalB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"E\n\x13RaiseSignalResponse\x12\x1e\n\x06signal\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Signal\x12\x0e\n\x06\x66olded\x18\x02 \x01(\x08\"\xcf\x01\n\x18\x41\x63knowledgeSignalRequest\x12X\n\x04name\x18\x01 \x01(\tBJ\xbaHGrE2C^systems/[a-z0-9][a-z0-9-]{0,62}/signals/[a-z0-9][a-z0-9_.-]{0,62}$\x12\x38\n\x0f\x61\x63knowledgement\x18\x02 \x01(\x0b\x32\x17.vsm.v1.AcknowledgementB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\";\n\x19\x41\x63knowledgeSignalResponse\x12\x1e\n\x06signal\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Signal\"l\n\x10GetSignalRequest\x12X\n\x04name\x18\x01 \x01(\tBJ\xbaHGrE2C^systems/[a-z0-9][a-z0-9-]{0,62}/signals/[a-z0-9][a-z0-9_.-]{0,62}$\"f\n\x11GetSignalResponse\x12\x1e\n\x06signal\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Signal\x12\x31\n\x10\x61\x63knowledgements\x18\x02 \x03(\x0b\x32\x17.vsm.v1.Acknowledgement\"\x91\x02\n\x12ListSignalsRequest\x12\x38\n\x06parent\x18\x01 \x01(\tB(\xbaH%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$\x12\x38\n\x06states\x18\x02 \x03(\x0e\x32\x13.vsm.v1.SignalStateB\x13\xbaH\x10\x92\x01\r\x10\x05\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x30\n\x0cmin_severity\x18\x03 \x01(\x0e\x32\x10.vsm.v1.SeverityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x18\n\x06source\x18\x04 \x01(\tB\x08\xbaH\x05r\x03(\x80\x01\x12\x1d\n\tpage_size\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08\"e\n\x13ListSignalsResponse\x12\x1f\n\x07signals\x18\x01 \x03(\x0b\x32\x0e.vsm.v1.Signal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\"\xbb\x02\n\x13WatchSignalsRequest\x12\x38\n\x06parent\x18\x01 \x01(\tB(\xbaH%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$\x12\"\n\x0cresume_token\x18\x02 \x01(\tB\n\xbaH\x07r\x05 \x01(\x80\x08H\x00\x12\x18\n\x0e\x61\x66ter_sequence\x18\x03 \x01(\x04H\x00\x12\x30\n\x0cmin_severity\x18\x04 \x01(\x0e\x32\x10.vsm.v1.SeverityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x05level\x18\x05 \x01(\x0e\x32\x11.vsm.v1.SubsystemB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x45\n\x12heartbeat_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x02\x08<2\x02\x08\x01\x42\x07\n\x05start\"s\n\x14WatchSignalsResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x1f\n\x07signals\x18\x02 \x03(\x0b\x32\x0e.vsm.v1.Signal\x12$\n\theartbeat\x18\x03 \x01(\x0b\x32\x11.vsm.v1.Heartbeat*\xb6\x01\n\x0bSignalState\x12\x1c\n\x18SIGNAL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13SIGNAL_STATE_ACTIVE\x10\x01\x12\x1d\n\x19SIGNAL_STATE_ACKNOWLEDGED\x10\x02\x12\x19\n\x15SIGNAL_STATE_RESOLVED\x10\x03\x12\x1c\n\x18SIGNAL_STATE_FALSE_ALARM\x10\x04\x12\x18\n\x14SIGNAL_STATE_EXPIRED\x10\x05*\x98\x02\n\x13\x41\x63knowledgementKind\x12$\n ACKNOWLEDGEMENT_KIND_UNSPECIFIED\x10\x00\x12!\n\x1d\x41\x43KNOWLEDGEMENT_KIND_RECEIVED\x10\x01\x12&\n\"ACKNOWLEDGEMENT_KIND_INVESTIGATING\x10\x02\x12#\n\x1f\x41\x43KNOWLEDGEMENT_KIND_RESPONDING\x10\x03\x12!\n\x1d\x41\x43KNOWLEDGEMENT_KIND_RESOLVED\x10\x04\x12\"\n\x1e\x41\x43KNOWLEDGEMENT_KIND_ESCALATED\x10\x05\x12$\n ACKNOWLEDGEMENT_KIND_FALSE_ALARM\x10\x06\x32\xcd\x04\n\x10\x41lgedonicService\x12k\n\x0bRaiseSignal\x12\x1a.vsm.v1.RaiseSignalRequest\x1a\x1b.vsm.v1.RaiseSignalResponse\"#\xaa\xd4\x18\x1f\x1a\x0f\x61lgedonic.raise \x02*\x06parent0(@\x05\x12\x81\x01\n\x11\x41\x63knowledgeSignal\x12 .vsm.v1.AcknowledgeSignalRequest\x1a!.vsm.v1.AcknowledgeSignalResponse\"\'\xaa\xd4\x18#\x1a\x15\x61lgedonic.acknowledge \x03*\x04name0(@\x05\x12\x65\n\tGetSignal\x12\x18.vsm.v1.GetSignalRequest\x1a\x19.vsm.v1.GetSignalResponse\"#\x90\x02\x01\xaa\xd4\x18\x1c\x1a\x0e\x61lgedonic.read \x03*\x04name0\x1e@\x05\x12m\n\x0bListSignals\x12\x1a.vsm.v1.ListSignalsRequest\x1a\x1b.vsm.v1.ListSignalsResponse\"%\x90\x02\x01\xaa\xd4\x18\x1e\x1a\x0e\x61lgedonic.read \x03*\x06parent0\x1e@\x05\x12r\n\x0cWatchSignals\x12\x1b.vsm.v1.WatchSignalsRequest\x1a\x1c.vsm.v1.WatchSignalsResponse\"%\x90\x02\x01\xaa\xd4\x18\x1e\x1a\x0e\x61lgedonic.read \x03*\x06parent0(@\x05\x30\x01\x42)\n\x06vsm.v1P\x01Z\x1dvsm/generated/go/vsm/v1;vsmv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +42,72 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNAL_MEASURESENTRY']._serialized_options = b'8\001'
   _globals['_SIGNAL_LABELSENTRY']._loaded_options = None
   _globals['_SIGNAL_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_SIGNAL'].fields_by_name['valence']._loaded_options = None
+  _globals['_SIGNAL'].fields_by_name['valence']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_SIGNAL'].fields_by_name['severity']._loaded_options = None
+  _globals['_SIGNAL'].fields_by_name['severity']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_SIGNAL'].fields_by_name['source']._loaded_options = None
+  _globals['_SIGNAL'].fields_by_name['source']._serialized_options = b'\272H\007r\005 \001(\200\001'
+  _globals['_SIGNAL'].fields_by_name['description']._loaded_options = None
+  _globals['_SIGNAL'].fields_by_name['description']._serialized_options = b'\272H\007r\005 \001(\200\010'
+  _globals['_SIGNAL'].fields_by_name['measures']._loaded_options = None
+  _globals['_SIGNAL'].fields_by_name['measures']._serialized_options = b'\272H$\232\001!\020@\"\027r\0252\023^[a-z0-9_.-]{1,63}$*\004\022\002@\001'
+  _globals['_SIGNAL'].fields_by_name['labels']._loaded_options = None
+  _globals['_SIGNAL'].fields_by_name['labels']._serialized_options = b'\272H%\232\001\"\020@\"\027r\0252\023^[a-z0-9_.-]{1,63}$*\005r\003(\200\010'
+  _globals['_SIGNAL'].fields_by_name['impact']._loaded_options = None
+  _globals['_SIGNAL'].fields_by_name['impact']._serialized_options = b'\272H\005r\003(\200\010'
+  _globals['_SIGNAL'].fields_by_name['recommended_actions']._loaded_options = None
+  _globals['_SIGNAL'].fields_by_name['recommended_actions']._serialized_options = b'\272H\005\222\001\002\020\020'
+  _globals['_SIGNAL'].fields_by_name['correlation_id']._loaded_options = None
+  _globals['_SIGNAL'].fields_by_name['correlation_id']._serialized_options = b'\272H\005r\003(\200\001'
+  _globals['_RECOMMENDEDACTION'].fields_by_name['action']._loaded_options = None
+  _globals['_RECOMMENDEDACTION'].fields_by_name['action']._serialized_options = b'\272H\007r\005 \001(\200\002'
+  _globals['_RECOMMENDEDACTION'].fields_by_name['within']._loaded_options = None
+  _globals['_RECOMMENDEDACTION'].fields_by_name['within']._serialized_options = b'\272H\014\252\001\t\"\005\010\200\232\236\0012\000'
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['kind']._loaded_options = None
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['kind']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['estimated_resolution_time']._loaded_options = None
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['estimated_resolution_time']._serialized_options = b'\272H\023\262\001\020\032\006\010\200\256\231\244\0172\006\010\200\207\265\303\003'
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['planned_actions']._loaded_options = None
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['planned_actions']._serialized_options = b'\272H\016\222\001\013\020\020\"\007r\005 \001(\200\002'
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['comment']._loaded_options = None
+  _globals['_ACKNOWLEDGEMENT'].fields_by_name['comment']._serialized_options = b'\272H\005r\003(\200\010'
+  _globals['_RAISESIGNALREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_RAISESIGNALREQUEST'].fields_by_name['parent']._serialized_options = b'\272H%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$'
+  _globals['_RAISESIGNALREQUEST'].fields_by_name['signal']._loaded_options = None
+  _globals['_RAISESIGNALREQUEST'].fields_by_name['signal']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_RAISESIGNALREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RAISESIGNALREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_ACKNOWLEDGESIGNALREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_ACKNOWLEDGESIGNALREQUEST'].fields_by_name['name']._serialized_options = b'\272HGrE2C^systems/[a-z0-9][a-z0-9-]{0,62}/signals/[a-z0-9][a-z0-9_.-]{0,62}$'
+  _globals['_ACKNOWLEDGESIGNALREQUEST'].fields_by_name['acknowledgement']._loaded_options = None
+  _globals['_ACKNOWLEDGESIGNALREQUEST'].fields_by_name['acknowledgement']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ACKNOWLEDGESIGNALREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_ACKNOWLEDGESIGNALREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_GETSIGNALREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETSIGNALREQUEST'].fields_by_name['name']._serialized_options = b'\272HGrE2C^systems/[a-z0-9][a-z0-9-]{0,62}/signals/[a-z0-9][a-z0-9_.-]{0,62}$'
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['parent']._serialized_options = b'\272H%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$'
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['states']._loaded_options = None
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['states']._serialized_options = b'\272H\020\222\001\r\020\005\030\001\"\007\202\001\004\020\001 \000'
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['min_severity']._loaded_options = None
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['min_severity']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['source']._loaded_options = None
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['source']._serialized_options = b'\272H\005r\003(\200\001'
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTSIGNALSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003(\200\010'
+  _globals['_WATCHSIGNALSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_WATCHSIGNALSREQUEST'].fields_by_name['parent']._serialized_options = b'\272H%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$'
+  _globals['_WATCHSIGNALSREQUEST'].fields_by_name['resume_token']._loaded_options = None
+  _globals['_WATCHSIGNALSREQUEST'].fields_by_name['resume_token']._serialized_options = b'\272H\007r\005 \001(\200\010'
+  _globals['_WATCHSIGNALSREQUEST'].fields_by_name['min_severity']._loaded_options = None
+  _globals['_WATCHSIGNALSREQUEST'].fields_by_name['min_severity']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_WATCHSIGNALSREQUEST'].fields_by_name['level']._loaded_options = None
+  _globals['_WATCHSIGNALSREQUEST'].fields_by_name['level']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_WATCHSIGNALSREQUEST'].fields_by_name['heartbeat_interval']._loaded_options = None
+  _globals['_WATCHSIGNALSREQUEST'].fields_by_name['heartbeat_interval']._serialized_options = b'\272H\013\252\001\010\"\002\010<2\002\010\001'
   _globals['_ALGEDONICSERVICE'].methods_by_name['RaiseSignal']._loaded_options = None
   _globals['_ALGEDONICSERVICE'].methods_by_name['RaiseSignal']._serialized_options = b'\252\324\030\037\032\017algedonic.raise \002*\006parent0(@\005'
   _globals['_ALGEDONICSERVICE'].methods_by_name['AcknowledgeSignal']._loaded_options = None
@@ -51,40 +118,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ALGEDONICSERVICE'].methods_by_name['ListSignals']._serialized_options = b'\220\002\001\252\324\030\036\032\016algedonic.read \003*\006parent0\036@\005'
   _globals['_ALGEDONICSERVICE'].methods_by_name['WatchSignals']._loaded_options = None
   _globals['_ALGEDONICSERVICE'].methods_by_name['WatchSignals']._serialized_options = b'\220\002\001\252\324\030\036\032\016algedonic.read \003*\006parent0(@\005'
-  _globals['_SIGNALSTATE']._serialized_start=2362
-  _globals['_SIGNALSTATE']._serialized_end=2544
-  _globals['_ACKNOWLEDGEMENTKIND']._serialized_start=2547
-  _globals['_ACKNOWLEDGEMENTKIND']._serialized_end=2827
-  _globals['_SIGNAL']._serialized_start=165
-  _globals['_SIGNAL']._serialized_end=944
-  _globals['_SIGNAL_MEASURESENTRY']._serialized_start=850
-  _globals['_SIGNAL_MEASURESENTRY']._serialized_end=897
-  _globals['_SIGNAL_LABELSENTRY']._serialized_start=899
-  _globals['_SIGNAL_LABELSENTRY']._serialized_end=944
-  _globals['_RECOMMENDEDACTION']._serialized_start=946
-  _globals['_RECOMMENDEDACTION']._serialized_end=1024
-  _globals['_ACKNOWLEDGEMENT']._serialized_start=1027
-  _globals['_ACKNOWLEDGEMENT']._serialized_end=1268
-  _globals['_RAISESIGNALREQUEST']._serialized_start=1270
-  _globals['_RAISESIGNALREQUEST']._serialized_end=1358
-  _globals['_RAISESIGNALRESPONSE']._serialized_start=1360
-  _globals['_RAISESIGNALRESPONSE']._serialized_end=1429
-  _globals['_ACKNOWLEDGESIGNALREQUEST']._serialized_start=1431
-  _globals['_ACKNOWLEDGESIGNALREQUEST']._serialized_end=1541
-  _globals['_ACKNOWLEDGESIGNALRESPONSE']._serialized_start=1543
-  _globals['_ACKNOWLEDGESIGNALRESPONSE']._serialized_end=1602
-  _globals['_GETSIGNALREQUEST']._serialized_start=1604
-  _globals['_GETSIGNALREQUEST']._serialized_end=1636
-  _globals['_GETSIGNALRESPONSE']._serialized_start=1638
-  _globals['_GETSIGNALRESPONSE']._serialized_end=1740
-  _globals['_LISTSIGNALSREQUEST']._serialized_start=1743
-  _globals['_LISTSIGNALSREQUEST']._serialized_end=1911
-  _globals['_LISTSIGNALSRESPONSE']._serialized_start=1913
-  _globals['_LISTSIGNALSRESPONSE']._serialized_end=2014
-  _globals['_WATCHSIGNALSREQUEST']._serialized_start=2017
-  _globals['_WATCHSIGNALSREQUEST']._serialized_end=2242
-  _globals['_WATCHSIGNALSRESPONSE']._serialized_start=2244
-  _globals['_WATCHSIGNALSRESPONSE']._serialized_end=2359
-  _globals['_ALGEDONICSERVICE']._serialized_start=2830
-  _globals['_ALGEDONICSERVICE']._serialized_end=3419
+  _globals['_SIGNALSTATE']._serialized_start=3077
+  _globals['_SIGNALSTATE']._serialized_end=3259
+  _globals['_ACKNOWLEDGEMENTKIND']._serialized_start=3262
+  _globals['_ACKNOWLEDGEMENTKIND']._serialized_end=3542
+  _globals['_SIGNAL']._serialized_start=194
+  _globals['_SIGNAL']._serialized_end=1132
+  _globals['_SIGNAL_MEASURESENTRY']._serialized_start=1038
+  _globals['_SIGNAL_MEASURESENTRY']._serialized_end=1085
+  _globals['_SIGNAL_LABELSENTRY']._serialized_start=1087
+  _globals['_SIGNAL_LABELSENTRY']._serialized_end=1132
+  _globals['_RECOMMENDEDACTION']._serialized_start=1134
+  _globals['_RECOMMENDEDACTION']._serialized_end=1241
+  _globals['_ACKNOWLEDGEMENT']._serialized_start=1244
+  _globals['_ACKNOWLEDGEMENT']._serialized_end=1550
+  _globals['_RAISESIGNALREQUEST']._serialized_start=1553
+  _globals['_RAISESIGNALREQUEST']._serialized_end=1704
+  _globals['_RAISESIGNALRESPONSE']._serialized_start=1706
+  _globals['_RAISESIGNALRESPONSE']._serialized_end=1775
+  _globals['_ACKNOWLEDGESIGNALREQUEST']._serialized_start=1778
+  _globals['_ACKNOWLEDGESIGNALREQUEST']._serialized_end=1985
+  _globals['_ACKNOWLEDGESIGNALRESPONSE']._serialized_start=1987
+  _globals['_ACKNOWLEDGESIGNALRESPONSE']._serialized_end=2046
+  _globals['_GETSIGNALREQUEST']._serialized_start=2048
+  _globals['_GETSIGNALREQUEST']._serialized_end=2156
+  _globals['_GETSIGNALRESPONSE']._serialized_start=2158
+  _globals['_GETSIGNALRESPONSE']._serialized_end=2260
+  _globals['_LISTSIGNALSREQUEST']._serialized_start=2263
+  _globals['_LISTSIGNALSREQUEST']._serialized_end=2536
+  _globals['_LISTSIGNALSRESPONSE']._serialized_start=2538
+  _globals['_LISTSIGNALSRESPONSE']._serialized_end=2639
+  _globals['_WATCHSIGNALSREQUEST']._serialized_start=2642
+  _globals['_WATCHSIGNALSREQUEST']._serialized_end=2957
+  _globals['_WATCHSIGNALSRESPONSE']._serialized_start=2959
+  _globals['_WATCHSIGNALSRESPONSE']._serialized_end=3074
+  _globals['_ALGEDONICSERVICE']._serialized_start=3545
+  _globals['_ALGEDONICSERVICE']._serialized_end=4134
 # @@protoc_insertion_point(module_scope)

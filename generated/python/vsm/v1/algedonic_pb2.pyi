@@ -173,7 +173,7 @@ class Signal(_message.Message):
     valence: _subsystem_pb2.Valence.ValueType
     """Pain or pleasure."""
     severity: _subsystem_pb2.Severity.ValueType
-    """How grave, or how good."""
+    """How grave, or how good. Required."""
     source: _builtins.str
     """Unit, subsystem or component that it is about. 1 to 128 bytes."""
     description: _builtins.str
@@ -181,7 +181,7 @@ class Signal(_message.Message):
     impact: _builtins.str
     """What it means for viability, in words. At most 1,024 bytes."""
     correlation_id: _builtins.str
-    """Groups signals that belong together; links nothing."""
+    """Groups signals that belong together; links nothing. At most 128 bytes."""
     raiser: _builtins.str
     """Caller that raised it; empty: the server. Output only."""
     urgency: _builtins.float
@@ -204,11 +204,11 @@ class Signal(_message.Message):
     """Its last deadline passed and nobody restored it. Output only."""
     @_builtins.property
     def measures(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """Numbers that bear it out. At most 64."""
+        """Numbers that bear it out. At most 64. Finite; names as kinds of events."""
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Circumstances. At most 64."""
+        """Circumstances. At most 64; names as kinds of events, words up to 1,024 bytes."""
 
     @_builtins.property
     def recommended_actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedAction]:
@@ -273,7 +273,7 @@ class RecommendedAction(_message.Message):
     """What to do. 1 to 256 bytes."""
     @_builtins.property
     def within(self) -> _duration_pb2.Duration:
-        """Within what time."""
+        """Within what time. 0 to 30 days."""
 
     def __init__(
         self,
@@ -302,7 +302,7 @@ class Acknowledgement(_message.Message):
     PLANNED_ACTIONS_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     kind: Global___AcknowledgementKind.ValueType
-    """How far it goes."""
+    """How far it goes. Required."""
     acknowledger: _builtins.str
     """Who answers: the caller's subject; empty: the server. Output only."""
     comment: _builtins.str
@@ -313,11 +313,11 @@ class Acknowledgement(_message.Message):
 
     @_builtins.property
     def estimated_resolution_time(self) -> _timestamp_pb2.Timestamp:
-        """When the source should be well again."""
+        """When the source should be well again; of the years 2000 to 2099."""
 
     @_builtins.property
     def planned_actions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What will be done. At most 16, 256 bytes each."""
+        """What will be done. At most 16, 1 to 256 bytes each."""
 
     def __init__(
         self,
@@ -522,14 +522,14 @@ class ListSignalsRequest(_message.Message):
     min_severity: _subsystem_pb2.Severity.ValueType
     """Only this severity and above. Unset: all."""
     source: _builtins.str
-    """Only this source."""
+    """Only this source. At most 128 bytes; empty means all."""
     page_size: _builtins.int
     """At most 1,000; 0 means 100."""
     page_token: _builtins.str
     """From the response before."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___SignalState.ValueType]:
-        """Only these states; empty means all."""
+        """Only these states, none twice; empty means all."""
 
     def __init__(
         self,

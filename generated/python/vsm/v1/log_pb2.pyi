@@ -436,8 +436,11 @@ class UnitStateChanged(_message.Message):
 
     UNITS_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
     state: _operations_pb2.UnitState.ValueType
     """As they are now."""
+    signal: _builtins.str
+    """Signal that tells of their silence, or told of it; empty: none."""
     @_builtins.property
     def units(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Last segments of their names."""
@@ -447,10 +450,11 @@ class UnitStateChanged(_message.Message):
         *,
         units: _abc.Iterable[_builtins.str] | None = ...,
         state: _operations_pb2.UnitState.ValueType = ...,
+        signal: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signal", b"signal", "state", b"state", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

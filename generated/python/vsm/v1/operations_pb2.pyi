@@ -134,17 +134,19 @@ class Unit(_message.Message):
     LAST_SEEN_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """systems/{system}/units/{unit}. Segments of a-z, 0-9, '-', '_', '.'; 1 to 63 bytes."""
+    """systems/{system}/units/{unit}. The last segment is 1 to 63 bytes of a-z, 0-9, '-', '_', '.'
+    and begins with a letter or digit.
+    """
     display_name: _builtins.str
-    """For people."""
+    """For people. At most 256 bytes."""
     concurrency: _builtins.int
-    """Transactions that the unit can hold at once; 0 means that it takes none."""
+    """Transactions that the unit can hold at once; 0 means that it takes none; at most 10,000."""
     capability_per_second: _builtins.float
-    """What the unit could do with its present means, in its own unit of work per second. Unset: learnt."""
+    """What the unit could do with its present means, in its own unit of work per second. Over 0. Unset: learnt."""
     potentiality_per_second: _builtins.float
-    """What it could do if its means were developed and constraints removed, per second. Unset: as capability."""
+    """What it could do if its means were developed and constraints removed, per second. Over 0. Unset: as capability."""
     weight: _builtins.float
-    """Weight in resource bargaining. Unset: 1."""
+    """Weight in resource bargaining. Over 0, at most 1,000. Unset: 1."""
     state: Global___UnitState.ValueType
     """Whether it is heard. Output only."""
     damped: _builtins.bool
@@ -154,10 +156,12 @@ class Unit(_message.Message):
     child_system: _builtins.str
     """The viable system that this unit contains, if any. Output only: set as System's parent_unit."""
     etag: _builtins.str
-    """Changes with every change of the settable fields; send it back to guard an update. Output only."""
+    """Changes with every change of the settable fields; send it back to guard an update. At most 64 bytes."""
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the unit can do; a transaction names what it needs. At most 64."""
+        """What the unit can do; a transaction names what it needs. At most 64,
+        each 1 to 63 bytes of a-z, 0-9, '_', '-', '.'; none twice.
+        """
 
     @_builtins.property
     def silence_timeout(self) -> _duration_pb2.Duration:
@@ -165,7 +169,7 @@ class Unit(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Words for people and filters. At most 64."""
+        """Words for people and filters. At most 64; names as kinds of events, words up to 1,024 bytes."""
 
     @_builtins.property
     def last_seen_time(self) -> _timestamp_pb2.Timestamp:
@@ -486,7 +490,7 @@ class ReportHeartbeatRequest(_message.Message):
     """systems/{system}."""
     @_builtins.property
     def units(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Last segments of the units' names. At most 1,000."""
+        """Last segments of the units' names. 1 to 1,000."""
 
     def __init__(
         self,
@@ -534,7 +538,7 @@ class ReportEventsRequest(_message.Message):
     """UUID that makes a retry safe."""
     @_builtins.property
     def batch(self) -> _events_pb2.EventBatch:
-        """The events."""
+        """The events: checked column by column, not by these rules."""
 
     def __init__(
         self,
@@ -577,7 +581,7 @@ Global___ReportEventsResponse: _TypeAlias = ReportEventsResponse  # noqa: Y015
 
 @_typing.final
 class StreamEventsRequest(_message.Message):
-    """Request of StreamEvents: the first opens, the others carry batches."""
+    """Request of StreamEvents: the first opens, the others carry batches; never both, never neither."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -592,7 +596,7 @@ class StreamEventsRequest(_message.Message):
 
     @_builtins.property
     def batch(self) -> _events_pb2.EventBatch:
-        """The events."""
+        """The events: checked column by column, not by these rules."""
 
     def __init__(
         self,
@@ -693,11 +697,11 @@ class Transaction(_message.Message):
     name: _builtins.str
     """systems/{system}/transactions/{transaction}. Output only."""
     kind: _builtins.str
-    """What to do, such as "resize-image"."""
+    """What to do, such as "resize-image". As kinds of events."""
     payload: _builtins.bytes
     """Input, opaque to the server; at most 1 MiB."""
     priority: _access_pb2.Priority.ValueType
-    """Order of assignment and of shedding; at most PRIORITY_NORMAL."""
+    """Order of assignment and of shedding; PRIORITY_BULK or PRIORITY_NORMAL."""
     state: Global___TransactionState.ValueType
     """How far it has come. Output only."""
     unit: _builtins.str
@@ -710,7 +714,7 @@ class Transaction(_message.Message):
     """Why it failed. Output only."""
     @_builtins.property
     def required_capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Capabilities that a unit must have. At most 64."""
+        """Capabilities that a unit must have. At most 64, none twice."""
 
     @_builtins.property
     def deadline_time(self) -> _timestamp_pb2.Timestamp:
@@ -934,7 +938,7 @@ class WorkOpen(_message.Message):
     unit: _builtins.str
     """systems/{system}/units/{unit}."""
     slots: _builtins.int
-    """Assignments that this worker holds at once; 0 means 1."""
+    """Assignments that this worker holds at once; 0 means 1, at most 10,000."""
     def __init__(
         self,
         *,
@@ -962,7 +966,7 @@ class WorkResult(_message.Message):
     transaction: _builtins.str
     """The transaction, by name."""
     attempt: _builtins.int
-    """Number of the assignment that this is the result of; a result of an earlier one is ignored."""
+    """Number of the assignment that this is the result of; a result of an earlier one is ignored. 1 or more."""
     result: _builtins.bytes
     """Output."""
     @_builtins.property
@@ -996,7 +1000,7 @@ class WorkFailure(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Why, in words."""
+    """Why, in words. At most 1,024 bytes."""
     retryable: _builtins.bool
     """Whether another unit may try."""
     def __init__(

@@ -255,7 +255,7 @@ Global___Direction: _TypeAlias = Direction  # noqa: Y015
 
 @_typing.final
 class Pattern(_message.Message):
-    """Pattern is a rule over events. Exactly one form. At most 64 KiB."""
+    """Pattern is a rule over events. At most 64 KiB."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -272,18 +272,18 @@ class Pattern(_message.Message):
     ALLOWED_LATENESS_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """systems/{system}/patterns/{pattern}."""
+    """systems/{system}/patterns/{pattern}. The last segment is formed as a unit's."""
     description: _builtins.str
     """For people. At most 1,024 bytes."""
     disabled: _builtins.bool
     """Kept, but not run."""
     etag: _builtins.str
-    """Changes with every change of the pattern. Output only."""
+    """Changes with every change of the pattern; send it back to guard an update. At most 64 bytes."""
     @_builtins.property
     def key_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Fields that split the stream: each combination of their values is matched
         on its own. Often "unit". Empty: one stream. An event that lacks one is
-        not matched, and counted. At most 4.
+        not matched, and counted. At most 4, none twice.
         """
 
     @_builtins.property
@@ -312,7 +312,7 @@ class Pattern(_message.Message):
 
     @_builtins.property
     def allowed_lateness(self) -> _duration_pb2.Duration:
-        """How late an event may be and still be matched in its place. Unset: the system's."""
+        """How late an event may be and still be matched in its place. Unset: the system's; at most 1 h."""
 
     def __init__(
         self,
@@ -425,13 +425,15 @@ class Comparison(_message.Message):
     OTHER_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
     field: _builtins.str
-    """"unit", "kind", "measures.NAME" or "labels.NAME"; NAME is all after the first dot."""
+    """"unit", "kind", "measures.NAME" or "labels.NAME"; NAME is all after the first dot,
+    1 to 63 bytes of a-z, 0-9, '_', '-', '.'.
+    """
     operator: Global___Operator.ValueType
     """How."""
     number: _builtins.float
-    """A number; for measures."""
+    """A number; for measures. Finite."""
     text: _builtins.str
-    """A word, or an RE2 expression."""
+    """A word, or an RE2 expression. At most 1,024 bytes."""
     severity: _subsystem_pb2.Severity.ValueType
     """A severity: the label is read as one of low, medium, high, critical and compared by rank."""
     @_builtins.property
@@ -502,7 +504,7 @@ class TextList(_message.Message):
     VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """At most 1,024."""
+        """1 to 1,024, each at most 1,024 bytes."""
 
     def __init__(
         self,
@@ -544,11 +546,11 @@ class Aggregate(_message.Message):
     operator: Global___Operator.ValueType
     """GREATER, GREATER_OR_EQUAL, LESS or LESS_OR_EQUAL."""
     threshold: _builtins.float
-    """A number."""
+    """A number. Finite."""
     rearm_threshold: _builtins.float
-    """The figure must come back over (or under) this before it can fire again. Unset: the limit."""
+    """The figure must come back over (or under) this before it can fire again. Finite. Unset: the limit."""
     min_events: _builtins.int
-    """Fewer events than this in the window (of the denominator, for RATIO): no figure."""
+    """Fewer events than this in the window (of the denominator, for RATIO): no figure. At most 1,000,000."""
     @_builtins.property
     def where(self) -> Global___Predicate:
         """Events that enter the window. Unset: all."""
@@ -610,10 +612,10 @@ class Baseline(_message.Message):
     WINDOW_FIELD_NUMBER: _builtins.int
     FACTOR_FIELD_NUMBER: _builtins.int
     factor: _builtins.float
-    """Times this."""
+    """Times this. Over 0."""
     @_builtins.property
     def window(self) -> _duration_pb2.Duration:
-        """Length, in event time; more than the aggregate's window."""
+        """Length, in event time; more than the aggregate's window, at most 28 days."""
 
     def __init__(
         self,
@@ -642,14 +644,14 @@ class Sequence(_message.Message):
     skip: Global___SkipStrategy.ValueType
     """Where matching goes on after a match."""
     skip_to: _builtins.str
-    """Step that SKIP_TO_FIRST and SKIP_TO_LAST refer to."""
+    """Step that SKIP_TO_FIRST and SKIP_TO_LAST refer to; empty for the others."""
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
         """1 to 32 steps."""
 
     @_builtins.property
     def within(self) -> _duration_pb2.Duration:
-        """From the first event to the last, in event time."""
+        """From the first event to the last, in event time; 1 ms to 7 days. Unset: no bound."""
 
     def __init__(
         self,
@@ -687,11 +689,13 @@ class Step(_message.Message):
     NEGATED_FIELD_NUMBER: _builtins.int
     WITHIN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Refers to the step's events in detections and in other steps. Unique in the sequence."""
+    """Refers to the step's events in detections and in other steps. Unique in the sequence.
+    1 to 63 bytes of a-z, 0-9, '_', '-', '.'.
+    """
     min_times: _builtins.int
-    """Fewest times; 0 means 1."""
+    """Fewest times; 0 means 1, at most 1,000."""
     max_times: _builtins.int
-    """Most times; 0 means min_times."""
+    """Most times; 0 means min_times, at most 1,000."""
     unbounded: _builtins.bool
     """No most."""
     skippable: _builtins.bool
@@ -720,7 +724,7 @@ class Step(_message.Message):
 
     @_builtins.property
     def within(self) -> _duration_pb2.Duration:
-        """From the step before to this one, in event time. Unset: no bound of its own."""
+        """From the step before to this one, in event time; 1 ms to 7 days. Unset: no bound of its own."""
 
     def __init__(
         self,
@@ -771,9 +775,9 @@ class Trend(_message.Message):
     min_slope_per_second: _builtins.float
     """Smallest size of the Theil-Sen slope, per second; 0 or more."""
     max_p_value: _builtins.float
-    """Two-sided Mann-Kendall p-value that it must stay under; 0 means 0.01."""
+    """Two-sided Mann-Kendall p-value that it must stay under; 0 means 0.01, at most 1."""
     min_events: _builtins.int
-    """Fewest events; 0 means 10."""
+    """Fewest events; 0 means 10, at most 512."""
     @_builtins.property
     def where(self) -> Global___Predicate:
         """Events that count. Unset: all."""
@@ -815,9 +819,9 @@ class Oscillation(_message.Message):
     field: _builtins.str
     """The field."""
     min_cycles: _builtins.int
-    """Full swings in the window; default 3."""
+    """Full swings in the window; 0 means 3, at most 1,000."""
     min_amplitude: _builtins.float
-    """Smallest peak-to-peak height, in the field's unit."""
+    """Smallest peak-to-peak height, in the field's unit; 0 or more."""
     @_builtins.property
     def where(self) -> Global___Predicate:
         """Events that count."""
@@ -858,10 +862,12 @@ class Reaction(_message.Message):
     valence: _subsystem_pb2.Valence.ValueType
     """Pain or pleasure."""
     description: _builtins.str
-    """Text of the signal; {unit}, {labels.NAME}, {measures.NAME} and {figure} are filled in, and the whole cut to 1,024 bytes."""
+    """Text of the signal; {unit}, {labels.NAME}, {measures.NAME} and {figure} are filled in, and the whole cut to 1,024 bytes.
+    At most 1,024 bytes before that.
+    """
     @_builtins.property
     def cooldown(self) -> _duration_pb2.Duration:
-        """No further signal for the same key within this time. Unset: 60 s."""
+        """No further signal for the same key within this time. Unset: 60 s; at most 24 h."""
 
     def __init__(
         self,
@@ -1301,7 +1307,7 @@ class InstallLibraryPatternsRequest(_message.Message):
     """systems/{system}."""
     @_builtins.property
     def patterns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """library/{pattern}; empty means all."""
+        """library/{pattern}, at most 100, none twice; empty means all."""
 
     def __init__(
         self,
@@ -1354,12 +1360,12 @@ class EvaluatePatternsRequest(_message.Message):
     """systems/{system}, whose settings hold. In the first request."""
     @_builtins.property
     def patterns(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pattern]:
-        """Patterns. In the first request."""
+        """Patterns. In the first request. At most 100."""
 
     @_builtins.property
     def batch(self) -> _events_pb2.EventBatch:
         """Events. When the client has sent its last, the watermark moves to the end
-        of time, so that absences fire.
+        of time, so that absences fire. Checked column by column, not by these rules.
         """
 
     def __init__(
@@ -1420,7 +1426,7 @@ class WatchDetectionsRequest(_message.Message):
     """Go on after this sequence; 0 means from the beginning of what is kept."""
     @_builtins.property
     def patterns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these patterns; empty means all."""
+        """Only these patterns, by name; at most 100, none twice; empty means all."""
 
     @_builtins.property
     def heartbeat_interval(self) -> _duration_pb2.Duration:

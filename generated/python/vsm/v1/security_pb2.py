@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from vsm.v1 import access_pb2 as vsm_dot_v1_dot_access__pb2
 from vsm.v1 import subsystem_pb2 as vsm_dot_v1_dot_subsystem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15vsm/v1/security.proto\x12\x06vsm.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13vsm/v1/access.proto\x1a\x16vsm/v1/subsystem.proto\"\xeb\x01\n\x06\x43laims\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x1a\n\x04zone\x18\x02 \x01(\x0e\x32\x0c.vsm.v1.Zone\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x0f\n\x07systems\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08token_id\x18\x06 \x01(\t\x12\x1a\n\x12\x63\x65rtificate_sha256\x18\x07 \x01(\x0c\x12\r\n\x05units\x18\x08 \x03(\t\x12%\n\nspeaks_for\x18\t \x03(\x0e\x32\x11.vsm.v1.Subsystem\"n\n\nRevocation\x12\x12\n\x08token_id\x18\x01 \x01(\tH\x00\x12\x11\n\x07subject\x18\x02 \x01(\tH\x00\x12/\n\x0brevoke_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06target\"V\n\x06\x44\x65nial\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04peer\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\x04\"`\n\x11IssueTokenRequest\x12\x1e\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Claims\x12+\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"C\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x1e\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x0e.vsm.v1.Claims\"3\n\x11RenewTokenRequest\x12\x1e\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Claims\"C\n\x12RenewTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x1e\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x0e.vsm.v1.Claims\"<\n\x12RevokeTokenRequest\x12&\n\nrevocation\x18\x01 \x01(\x0b\x32\x12.vsm.v1.Revocation\"\x15\n\x13RevokeTokenResponse\"\x10\n\x0eGetKeysRequest\"$\n\x0fGetKeysResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\"\x0f\n\rWhoAmIRequest\"0\n\x0eWhoAmIResponse\x12\x1e\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Claims2\xc5\x03\n\x0fSecurityService\x12\x62\n\nIssueToken\x12\x19.vsm.v1.IssueTokenRequest\x1a\x1a.vsm.v1.IssueTokenResponse\"\x1d\xaa\xd4\x18\x19\x1a\x0esecurity.issue \x03*\x01-0\x1e@\x05\x12\x66\n\x0bRevokeToken\x12\x1a.vsm.v1.RevokeTokenRequest\x1a\x1b.vsm.v1.RevokeTokenResponse\"\x1e\xaa\xd4\x18\x1a\x1a\x0fsecurity.revoke \x03*\x01-0\x1e@\x05\x12T\n\nRenewToken\x12\x19.vsm.v1.RenewTokenRequest\x1a\x1a.vsm.v1.RenewTokenResponse\"\x0f\xaa\xd4\x18\x0b\x10\x01 \x01*\x01-0\x1e@\x05\x12\x45\n\x07GetKeys\x12\x16.vsm.v1.GetKeysRequest\x1a\x17.vsm.v1.GetKeysResponse\"\t\x90\x02\x01\xaa\xd4\x18\x02\x08\x01\x12I\n\x06WhoAmI\x12\x15.vsm.v1.WhoAmIRequest\x1a\x16.vsm.v1.WhoAmIResponse\"\x10\x90\x02\x01\xaa\xd4\x18\t\x10\x01 \x01*\x01-@\x05\x42)\n\x06vsm.v1P\x01Z\x1dvsm/generated/go/vsm/v1;vsmv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15vsm/v1/security.proto\x12\x06vsm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13vsm/v1/access.proto\x1a\x16vsm/v1/subsystem.proto\"\xdc\x03\n\x06\x43laims\x12&\n\x07subject\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[!-~]{1,128}$\x12&\n\x04zone\x18\x02 \x01(\x0e\x32\x0c.vsm.v1.ZoneB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12I\n\x06scopes\x18\x03 \x03(\tB9\xbaH6\x92\x01\x33\x10@\x18\x01\"-r+2)^([*]|[a-z_]{1,31}[.]([*]|[a-z_]{1,31}))$\x12I\n\x07systems\x18\x04 \x03(\tB8\xbaH5\x92\x01\x32\x10\xe8\x07\x18\x01\"+r)2\'^([*]|systems/[a-z0-9][a-z0-9-]{0,62})$\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08token_id\x18\x06 \x01(\t\x12&\n\x12\x63\x65rtificate_sha256\x18\x07 \x01(\x0c\x42\n\xbaH\x07z\x02h \xd8\x01\x01\x12\x45\n\x05units\x18\x08 \x03(\tB6\xbaH3\x92\x01\x30\x10\xe8\x07\x18\x01\")r\'2%^([*]|[a-z0-9][a-z0-9_.-]{0,62}[*]?)$\x12:\n\nspeaks_for\x18\t \x03(\x0e\x32\x11.vsm.v1.SubsystemB\x13\xbaH\x10\x92\x01\r\x10\x06\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\"\x98\x01\n\nRevocation\x12\x1e\n\x08token_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05 \x01(\x80\x01H\x00\x12(\n\x07subject\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[!-~]{1,128}$H\x00\x12/\n\x0brevoke_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\x06target\x12\x05\xbaH\x02\x08\x01\"V\n\x06\x44\x65nial\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04peer\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\x04\"z\n\x11IssueTokenRequest\x12&\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.ClaimsB\x06\xbaH\x03\xc8\x01\x01\x12=\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x04\x08\x80\xa3\x05\x32\x02\x08\x01\"C\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x1e\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x0e.vsm.v1.Claims\"3\n\x11RenewTokenRequest\x12\x1e\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Claims\"C\n\x12RenewTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x1e\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x0e.vsm.v1.Claims\"D\n\x12RevokeTokenRequest\x12.\n\nrevocation\x18\x01 \x01(\x0b\x32\x12.vsm.v1.RevocationB\x06\xbaH\x03\xc8\x01\x01\"\x15\n\x13RevokeTokenResponse\"\x10\n\x0eGetKeysRequest\"$\n\x0fGetKeysResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\"\x0f\n\rWhoAmIRequest\"0\n\x0eWhoAmIResponse\x12\x1e\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Claims2\xc5\x03\n\x0fSecurityService\x12\x62\n\nIssueToken\x12\x19.vsm.v1.IssueTokenRequest\x1a\x1a.vsm.v1.IssueTokenResponse\"\x1d\xaa\xd4\x18\x19\x1a\x0esecurity.issue \x03*\x01-0\x1e@\x05\x12\x66\n\x0bRevokeToken\x12\x1a.vsm.v1.RevokeTokenRequest\x1a\x1b.vsm.v1.RevokeTokenResponse\"\x1e\xaa\xd4\x18\x1a\x1a\x0fsecurity.revoke \x03*\x01-0\x1e@\x05\x12T\n\nRenewToken\x12\x19.vsm.v1.RenewTokenRequest\x1a\x1a.vsm.v1.RenewTokenResponse\"\x0f\xaa\xd4\x18\x0b\x10\x01 \x01*\x01-0\x1e@\x05\x12\x45\n\x07GetKeys\x12\x16.vsm.v1.GetKeysRequest\x1a\x17.vsm.v1.GetKeysResponse\"\t\x90\x02\x01\xaa\xd4\x18\x02\x08\x01\x12I\n\x06WhoAmI\x12\x15.vsm.v1.WhoAmIRequest\x1a\x16.vsm.v1.WhoAmIResponse\"\x10\x90\x02\x01\xaa\xd4\x18\t\x10\x01 \x01*\x01-@\x05\x42)\n\x06vsm.v1P\x01Z\x1dvsm/generated/go/vsm/v1;vsmv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +37,32 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vsm.v1.security_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\006vsm.v1P\001Z\035vsm/generated/go/vsm/v1;vsmv1'
+  _globals['_CLAIMS'].fields_by_name['subject']._loaded_options = None
+  _globals['_CLAIMS'].fields_by_name['subject']._serialized_options = b'\272H\022r\0202\016^[!-~]{1,128}$'
+  _globals['_CLAIMS'].fields_by_name['zone']._loaded_options = None
+  _globals['_CLAIMS'].fields_by_name['zone']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_CLAIMS'].fields_by_name['scopes']._loaded_options = None
+  _globals['_CLAIMS'].fields_by_name['scopes']._serialized_options = b'\272H6\222\0013\020@\030\001\"-r+2)^([*]|[a-z_]{1,31}[.]([*]|[a-z_]{1,31}))$'
+  _globals['_CLAIMS'].fields_by_name['systems']._loaded_options = None
+  _globals['_CLAIMS'].fields_by_name['systems']._serialized_options = b'\272H5\222\0012\020\350\007\030\001\"+r)2\'^([*]|systems/[a-z0-9][a-z0-9-]{0,62})$'
+  _globals['_CLAIMS'].fields_by_name['certificate_sha256']._loaded_options = None
+  _globals['_CLAIMS'].fields_by_name['certificate_sha256']._serialized_options = b'\272H\007z\002h \330\001\001'
+  _globals['_CLAIMS'].fields_by_name['units']._loaded_options = None
+  _globals['_CLAIMS'].fields_by_name['units']._serialized_options = b'\272H3\222\0010\020\350\007\030\001\")r\'2%^([*]|[a-z0-9][a-z0-9_.-]{0,62}[*]?)$'
+  _globals['_CLAIMS'].fields_by_name['speaks_for']._loaded_options = None
+  _globals['_CLAIMS'].fields_by_name['speaks_for']._serialized_options = b'\272H\020\222\001\r\020\006\030\001\"\007\202\001\004\020\001 \000'
+  _globals['_REVOCATION'].oneofs_by_name['target']._loaded_options = None
+  _globals['_REVOCATION'].oneofs_by_name['target']._serialized_options = b'\272H\002\010\001'
+  _globals['_REVOCATION'].fields_by_name['token_id']._loaded_options = None
+  _globals['_REVOCATION'].fields_by_name['token_id']._serialized_options = b'\272H\007r\005 \001(\200\001'
+  _globals['_REVOCATION'].fields_by_name['subject']._loaded_options = None
+  _globals['_REVOCATION'].fields_by_name['subject']._serialized_options = b'\272H\022r\0202\016^[!-~]{1,128}$'
+  _globals['_ISSUETOKENREQUEST'].fields_by_name['claims']._loaded_options = None
+  _globals['_ISSUETOKENREQUEST'].fields_by_name['claims']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ISSUETOKENREQUEST'].fields_by_name['lifetime']._loaded_options = None
+  _globals['_ISSUETOKENREQUEST'].fields_by_name['lifetime']._serialized_options = b'\272H\r\252\001\n\"\004\010\200\243\0052\002\010\001'
+  _globals['_REVOKETOKENREQUEST'].fields_by_name['revocation']._loaded_options = None
+  _globals['_REVOKETOKENREQUEST'].fields_by_name['revocation']._serialized_options = b'\272H\003\310\001\001'
   _globals['_SECURITYSERVICE'].methods_by_name['IssueToken']._loaded_options = None
   _globals['_SECURITYSERVICE'].methods_by_name['IssueToken']._serialized_options = b'\252\324\030\031\032\016security.issue \003*\001-0\036@\005'
   _globals['_SECURITYSERVICE'].methods_by_name['RevokeToken']._loaded_options = None
@@ -46,32 +73,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SECURITYSERVICE'].methods_by_name['GetKeys']._serialized_options = b'\220\002\001\252\324\030\002\010\001'
   _globals['_SECURITYSERVICE'].methods_by_name['WhoAmI']._loaded_options = None
   _globals['_SECURITYSERVICE'].methods_by_name['WhoAmI']._serialized_options = b'\220\002\001\252\324\030\t\020\001 \001*\001-@\005'
-  _globals['_CLAIMS']._serialized_start=144
-  _globals['_CLAIMS']._serialized_end=379
-  _globals['_REVOCATION']._serialized_start=381
-  _globals['_REVOCATION']._serialized_end=491
-  _globals['_DENIAL']._serialized_start=493
-  _globals['_DENIAL']._serialized_end=579
-  _globals['_ISSUETOKENREQUEST']._serialized_start=581
-  _globals['_ISSUETOKENREQUEST']._serialized_end=677
-  _globals['_ISSUETOKENRESPONSE']._serialized_start=679
-  _globals['_ISSUETOKENRESPONSE']._serialized_end=746
-  _globals['_RENEWTOKENREQUEST']._serialized_start=748
-  _globals['_RENEWTOKENREQUEST']._serialized_end=799
-  _globals['_RENEWTOKENRESPONSE']._serialized_start=801
-  _globals['_RENEWTOKENRESPONSE']._serialized_end=868
-  _globals['_REVOKETOKENREQUEST']._serialized_start=870
-  _globals['_REVOKETOKENREQUEST']._serialized_end=930
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=932
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=953
-  _globals['_GETKEYSREQUEST']._serialized_start=955
-  _globals['_GETKEYSREQUEST']._serialized_end=971
-  _globals['_GETKEYSRESPONSE']._serialized_start=973
-  _globals['_GETKEYSRESPONSE']._serialized_end=1009
-  _globals['_WHOAMIREQUEST']._serialized_start=1011
-  _globals['_WHOAMIREQUEST']._serialized_end=1026
-  _globals['_WHOAMIRESPONSE']._serialized_start=1028
-  _globals['_WHOAMIRESPONSE']._serialized_end=1076
-  _globals['_SECURITYSERVICE']._serialized_start=1079
-  _globals['_SECURITYSERVICE']._serialized_end=1532
+  _globals['_CLAIMS']._serialized_start=173
+  _globals['_CLAIMS']._serialized_end=649
+  _globals['_REVOCATION']._serialized_start=652
+  _globals['_REVOCATION']._serialized_end=804
+  _globals['_DENIAL']._serialized_start=806
+  _globals['_DENIAL']._serialized_end=892
+  _globals['_ISSUETOKENREQUEST']._serialized_start=894
+  _globals['_ISSUETOKENREQUEST']._serialized_end=1016
+  _globals['_ISSUETOKENRESPONSE']._serialized_start=1018
+  _globals['_ISSUETOKENRESPONSE']._serialized_end=1085
+  _globals['_RENEWTOKENREQUEST']._serialized_start=1087
+  _globals['_RENEWTOKENREQUEST']._serialized_end=1138
+  _globals['_RENEWTOKENRESPONSE']._serialized_start=1140
+  _globals['_RENEWTOKENRESPONSE']._serialized_end=1207
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1209
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1277
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=1279
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=1300
+  _globals['_GETKEYSREQUEST']._serialized_start=1302
+  _globals['_GETKEYSREQUEST']._serialized_end=1318
+  _globals['_GETKEYSRESPONSE']._serialized_start=1320
+  _globals['_GETKEYSRESPONSE']._serialized_end=1356
+  _globals['_WHOAMIREQUEST']._serialized_start=1358
+  _globals['_WHOAMIREQUEST']._serialized_end=1373
+  _globals['_WHOAMIRESPONSE']._serialized_start=1375
+  _globals['_WHOAMIRESPONSE']._serialized_end=1423
+  _globals['_SECURITYSERVICE']._serialized_start=1426
+  _globals['_SECURITYSERVICE']._serialized_end=1879
 # @@protoc_insertion_point(module_scope)

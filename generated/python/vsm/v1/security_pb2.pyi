@@ -38,22 +38,25 @@ class Claims(_message.Message):
     UNITS_FIELD_NUMBER: _builtins.int
     SPEAKS_FOR_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
-    """Who. 1 to 128 bytes."""
+    """Who. 1 to 128 bytes of visible ASCII."""
     zone: _access_pb2.Zone.ValueType
-    """Zone from which the subject calls."""
+    """Zone from which the subject calls. Required."""
     token_id: _builtins.str
     """The token's own id. Output only."""
     certificate_sha256: _builtins.bytes
-    """SHA-256 of the client certificate to which the token is bound. Optional."""
+    """SHA-256 of the client certificate to which the token is bound: 32 bytes. Optional."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it may do, such as "algedonic.raise"; "algedonic.*" stands for all
         under it, "*" for everything. Empty: nothing but what any caller may.
+        At most 64, none twice.
         """
 
     @_builtins.property
     def systems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Systems that it may touch, such as "systems/plant"; "*" for all. Empty: none."""
+        """Systems that it may touch, such as "systems/plant"; "*" for all. Empty: none.
+        At most 1,000, none twice.
+        """
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
@@ -63,11 +66,14 @@ class Claims(_message.Message):
     def units(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Units that it may speak for (events, heartbeats, signals, work), last
         segments of their names; a trailing "*" stands for all with that beginning. Empty: none.
+        At most 1,000, none twice.
         """
 
     @_builtins.property
     def speaks_for(self) -> _containers.RepeatedScalarFieldContainer[_subsystem_pb2.Subsystem.ValueType]:
-        """Subsystems that it may speak for on channels and as a signal's source. Empty: none."""
+        """Subsystems that it may speak for on channels and as a signal's source. Empty: none.
+        None twice.
+        """
 
     def __init__(
         self,
@@ -100,7 +106,7 @@ class Revocation(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
     token_id: _builtins.str
-    """One token, by its id."""
+    """One token, by its id. 1 to 128 bytes."""
     subject: _builtins.str
     """All tokens of a subject issued before revoke_time."""
     @_builtins.property
@@ -176,7 +182,7 @@ class IssueTokenRequest(_message.Message):
 
     @_builtins.property
     def lifetime(self) -> _duration_pb2.Duration:
-        """How long it shall live; default 15 min, at most 24 h."""
+        """How long it shall live; default 15 min, 1 s to 24 h."""
 
     def __init__(
         self,

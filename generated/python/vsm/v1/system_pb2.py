@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
@@ -32,7 +33,7 @@ from vsm.v1 import system_resource_pb2 as vsm_dot_v1_dot_system__resource__pb2
 from vsm.v1 import watch_pb2 as vsm_dot_v1_dot_watch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13vsm/v1/system.proto\x12\x06vsm.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13vsm/v1/access.proto\x1a\x10vsm/v1/log.proto\x1a\x16vsm/v1/subsystem.proto\x1a\x1cvsm/v1/system_resource.proto\x1a\x12vsm/v1/watch.proto\"\xc4\x01\n\x0fSubsystemStatus\x12$\n\tsubsystem\x18\x01 \x01(\x0e\x32\x11.vsm.v1.Subsystem\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.vsm.v1.SubsystemState\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x06health\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x34\n\x10last_active_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\n\x07_health\"O\n\x13\x43reateSystemRequest\x12$\n\x06system\x18\x01 \x01(\x0b\x32\x14.vsm.v1.ViableSystem\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"<\n\x14\x43reateSystemResponse\x12$\n\x06system\x18\x01 \x01(\x0b\x32\x14.vsm.v1.ViableSystem\" \n\x10GetSystemRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x11GetSystemResponse\x12$\n\x06system\x18\x01 \x01(\x0b\x32\x14.vsm.v1.ViableSystem\";\n\x12ListSystemsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x13ListSystemsResponse\x12%\n\x07systems\x18\x01 \x03(\x0b\x32\x14.vsm.v1.ViableSystem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x80\x01\n\x13UpdateSystemRequest\x12$\n\x06system\x18\x01 \x01(\x0b\x32\x14.vsm.v1.ViableSystem\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"<\n\x14UpdateSystemResponse\x12$\n\x06system\x18\x01 \x01(\x0b\x32\x14.vsm.v1.ViableSystem\"E\n\x13\x44\x65leteSystemRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x16\n\x14\x44\x65leteSystemResponse\" \n\x10GetStatusRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x8e\x01\n\x11GetStatusResponse\x12\x16\n\tviability\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12+\n\nsubsystems\x18\x02 \x03(\x0b\x32\x17.vsm.v1.SubsystemStatus\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x14\n\x0cresume_token\x18\x04 \x01(\tB\x0c\n\n_viability\",\n\x12GetVersionsRequest\x12\x16\n\x0e\x63lient_version\x18\x01 \x01(\t\"\xe9\x01\n\x13GetVersionsResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12\x18\n\x10\x63ontract_version\x18\x02 \x01(\t\x12\x43\n\x0c\x64\x65pendencies\x18\x03 \x03(\x0b\x32-.vsm.v1.GetVersionsResponse.DependenciesEntry\x12\x17\n\ncompatible\x18\x04 \x01(\x08H\x00\x88\x01\x01\x1a\x33\n\x11\x44\x65pendenciesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_compatible\"\xa3\x01\n\x0fWatchLogRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x16\n\x0cresume_token\x18\x02 \x01(\tH\x00\x12\x18\n\x0e\x61\x66ter_sequence\x18\x03 \x01(\x04H\x00\x12\x0e\n\x06\x62odies\x18\x04 \x03(\t\x12\x35\n\x12heartbeat_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x07\n\x05start\"n\n\x10WatchLogResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x1e\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\r.vsm.v1.Entry\x12$\n\theartbeat\x18\x03 \x01(\x0b\x32\x11.vsm.v1.Heartbeat*\x89\x01\n\x0eSubsystemState\x12\x1f\n\x1bSUBSYSTEM_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SUBSYSTEM_STATE_RUNNING\x10\x01\x12\x1c\n\x18SUBSYSTEM_STATE_DEGRADED\x10\x02\x12\x1b\n\x17SUBSYSTEM_STATE_STOPPED\x10\x03\x32\xc4\x06\n\rSystemService\x12q\n\x0c\x43reateSystem\x12\x1b.vsm.v1.CreateSystemRequest\x1a\x1c.vsm.v1.CreateSystemResponse\"&\xaa\xd4\x18\"\x1a\rsystems.write \x03*\x0bsystem.name0\x1e@\x05\x12\x61\n\tGetSystem\x12\x18.vsm.v1.GetSystemRequest\x1a\x19.vsm.v1.GetSystemResponse\"\x1f\x90\x02\x01\xaa\xd4\x18\x18\x1a\x0csystems.read \x03*\x04name@\x05\x12\x64\n\x0bListSystems\x12\x1a.vsm.v1.ListSystemsRequest\x1a\x1b.vsm.v1.ListSystemsResponse\"\x1c\x90\x02\x01\xaa\xd4\x18\x15\x1a\x0csystems.read \x03*\x01-@\x05\x12q\n\x0cUpdateSystem\x12\x1b.vsm.v1.UpdateSystemRequest\x1a\x1c.vsm.v1.UpdateSystemResponse\"&\xaa\xd4\x18\"\x1a\rsystems.write \x03*\x0bsystem.name0\x1e@\x05\x12j\n\x0c\x44\x65leteSystem\x12\x1b.vsm.v1.DeleteSystemRequest\x1a\x1c.vsm.v1.DeleteSystemResponse\"\x1f\xaa\xd4\x18\x1b\x1a\rsystems.write \x03*\x04name0\x1e@\x05\x12\x63\n\tGetStatus\x12\x18.vsm.v1.GetStatusRequest\x1a\x19.vsm.v1.GetStatusResponse\"!\x90\x02\x01\xaa\xd4\x18\x1a\x1a\x0csystems.read \x03*\x04name0\x1e@\x05\x12Q\n\x0bGetVersions\x12\x1a.vsm.v1.GetVersionsRequest\x1a\x1b.vsm.v1.GetVersionsResponse\"\t\x90\x02\x01\xaa\xd4\x18\x02\x08\x01\x12`\n\x08WatchLog\x12\x17.vsm.v1.WatchLogRequest\x1a\x18.vsm.v1.WatchLogResponse\"\x1f\x90\x02\x01\xaa\xd4\x18\x18\x1a\x08log.read \x03*\x06parent0\x1e@\x05\x30\x01\x42)\n\x06vsm.v1P\x01Z\x1dvsm/generated/go/vsm/v1;vsmv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13vsm/v1/system.proto\x12\x06vsm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13vsm/v1/access.proto\x1a\x10vsm/v1/log.proto\x1a\x16vsm/v1/subsystem.proto\x1a\x1cvsm/v1/system_resource.proto\x1a\x12vsm/v1/watch.proto\"\xc4\x01\n\x0fSubsystemStatus\x12$\n\tsubsystem\x18\x01 \x01(\x0e\x32\x11.vsm.v1.Subsystem\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.vsm.v1.SubsystemState\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x06health\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x34\n\x10last_active_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\n\x07_health\"d\n\x13\x43reateSystemRequest\x12,\n\x06system\x18\x01 \x01(\x0b\x32\x14.vsm.v1.ViableSystemB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"<\n\x14\x43reateSystemResponse\x12$\n\x06system\x18\x01 \x01(\x0b\x32\x14.vsm.v1.ViableSystem\"J\n\x10GetSystemRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$\"9\n\x11GetSystemResponse\x12$\n\x06system\x18\x01 \x01(\x0b\x32\x14.vsm.v1.ViableSystem\"Q\n\x12ListSystemsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08\"U\n\x13ListSystemsResponse\x12%\n\x07systems\x18\x01 \x03(\x0b\x32\x14.vsm.v1.ViableSystem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd5\x02\n\x13UpdateSystemRequest\x12,\n\x06system\x18\x01 \x01(\x0b\x32\x14.vsm.v1.ViableSystemB\x06\xbaH\x03\xc8\x01\x01\x12\xee\x01\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\xbc\x01\xbaH\xb8\x01\xba\x01\xb1\x01\n\x0bupdate_mask\x12\x44names at least one field, and none but display_name, purpose, labels\x1a\\this.paths.size() > 0 && this.paths.all(path, path in [\'display_name\', \'purpose\', \'labels\'])\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"<\n\x14UpdateSystemResponse\x12$\n\x06system\x18\x01 \x01(\x0b\x32\x14.vsm.v1.ViableSystem\"\x85\x01\n\x13\x44\x65leteSystemRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$\x12\x15\n\x04\x65tag\x18\x02 \x01(\tB\x07\xbaH\x04r\x02(@\x12\x1f\n\nrequest_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\x16\n\x14\x44\x65leteSystemResponse\"J\n\x10GetStatusRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$\"\x8e\x01\n\x11GetStatusResponse\x12\x16\n\tviability\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12+\n\nsubsystems\x18\x02 \x03(\x0b\x32\x17.vsm.v1.SubsystemStatus\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x14\n\x0cresume_token\x18\x04 \x01(\tB\x0c\n\n_viability\"N\n\x12GetVersionsRequest\x12\x38\n\x0e\x63lient_version\x18\x01 \x01(\tB \xbaH\x1dr\x18\x32\x16^[0-9A-Za-z.+-]{1,64}$\xd8\x01\x01\"\xe9\x01\n\x13GetVersionsResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12\x18\n\x10\x63ontract_version\x18\x02 \x01(\t\x12\x43\n\x0c\x64\x65pendencies\x18\x03 \x03(\x0b\x32-.vsm.v1.GetVersionsResponse.DependenciesEntry\x12\x17\n\ncompatible\x18\x04 \x01(\x08H\x00\x88\x01\x01\x1a\x33\n\x11\x44\x65pendenciesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_compatible\"\x89\x02\n\x0fWatchLogRequest\x12\x38\n\x06parent\x18\x01 \x01(\tB(\xbaH%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$\x12\"\n\x0cresume_token\x18\x02 \x01(\tB\n\xbaH\x07r\x05 \x01(\x80\x08H\x00\x12\x18\n\x0e\x61\x66ter_sequence\x18\x03 \x01(\x04H\x00\x12.\n\x06\x62odies\x18\x04 \x03(\tB\x1e\xbaH\x1b\x92\x01\x18\x10@\x18\x01\"\x12r\x10\x32\x0e^[a-z_]{1,63}$\x12\x45\n\x12heartbeat_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x02\x08<2\x02\x08\x01\x42\x07\n\x05start\"n\n\x10WatchLogResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x1e\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\r.vsm.v1.Entry\x12$\n\theartbeat\x18\x03 \x01(\x0b\x32\x11.vsm.v1.Heartbeat*\x89\x01\n\x0eSubsystemState\x12\x1f\n\x1bSUBSYSTEM_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SUBSYSTEM_STATE_RUNNING\x10\x01\x12\x1c\n\x18SUBSYSTEM_STATE_DEGRADED\x10\x02\x12\x1b\n\x17SUBSYSTEM_STATE_STOPPED\x10\x03\x32\xc4\x06\n\rSystemService\x12q\n\x0c\x43reateSystem\x12\x1b.vsm.v1.CreateSystemRequest\x1a\x1c.vsm.v1.CreateSystemResponse\"&\xaa\xd4\x18\"\x1a\rsystems.write \x03*\x0bsystem.name0\x1e@\x05\x12\x61\n\tGetSystem\x12\x18.vsm.v1.GetSystemRequest\x1a\x19.vsm.v1.GetSystemResponse\"\x1f\x90\x02\x01\xaa\xd4\x18\x18\x1a\x0csystems.read \x03*\x04name@\x05\x12\x64\n\x0bListSystems\x12\x1a.vsm.v1.ListSystemsRequest\x1a\x1b.vsm.v1.ListSystemsResponse\"\x1c\x90\x02\x01\xaa\xd4\x18\x15\x1a\x0csystems.read \x03*\x01-@\x05\x12q\n\x0cUpdateSystem\x12\x1b.vsm.v1.UpdateSystemRequest\x1a\x1c.vsm.v1.UpdateSystemResponse\"&\xaa\xd4\x18\"\x1a\rsystems.write \x03*\x0bsystem.name0\x1e@\x05\x12j\n\x0c\x44\x65leteSystem\x12\x1b.vsm.v1.DeleteSystemRequest\x1a\x1c.vsm.v1.DeleteSystemResponse\"\x1f\xaa\xd4\x18\x1b\x1a\rsystems.write \x03*\x04name0\x1e@\x05\x12\x63\n\tGetStatus\x12\x18.vsm.v1.GetStatusRequest\x1a\x19.vsm.v1.GetStatusResponse\"!\x90\x02\x01\xaa\xd4\x18\x1a\x1a\x0csystems.read \x03*\x04name0\x1e@\x05\x12Q\n\x0bGetVersions\x12\x1a.vsm.v1.GetVersionsRequest\x1a\x1b.vsm.v1.GetVersionsResponse\"\t\x90\x02\x01\xaa\xd4\x18\x02\x08\x01\x12`\n\x08WatchLog\x12\x17.vsm.v1.WatchLogRequest\x1a\x18.vsm.v1.WatchLogResponse\"\x1f\x90\x02\x01\xaa\xd4\x18\x18\x1a\x08log.read \x03*\x06parent0\x1e@\x05\x30\x01\x42)\n\x06vsm.v1P\x01Z\x1dvsm/generated/go/vsm/v1;vsmv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,8 +41,42 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vsm.v1.system_pb2', _global
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\006vsm.v1P\001Z\035vsm/generated/go/vsm/v1;vsmv1'
+  _globals['_CREATESYSTEMREQUEST'].fields_by_name['system']._loaded_options = None
+  _globals['_CREATESYSTEMREQUEST'].fields_by_name['system']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CREATESYSTEMREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATESYSTEMREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_GETSYSTEMREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETSYSTEMREQUEST'].fields_by_name['name']._serialized_options = b'\272H%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$'
+  _globals['_LISTSYSTEMSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTSYSTEMSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTSYSTEMSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTSYSTEMSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003(\200\010'
+  _globals['_UPDATESYSTEMREQUEST'].fields_by_name['system']._loaded_options = None
+  _globals['_UPDATESYSTEMREQUEST'].fields_by_name['system']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_UPDATESYSTEMREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATESYSTEMREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\270\001\272\001\261\001\n\013update_mask\022Dnames at least one field, and none but display_name, purpose, labels\032\\this.paths.size() > 0 && this.paths.all(path, path in [\'display_name\', \'purpose\', \'labels\'])\310\001\001'
+  _globals['_UPDATESYSTEMREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATESYSTEMREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_DELETESYSTEMREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETESYSTEMREQUEST'].fields_by_name['name']._serialized_options = b'\272H%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$'
+  _globals['_DELETESYSTEMREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETESYSTEMREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\004r\002(@'
+  _globals['_DELETESYSTEMREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DELETESYSTEMREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_GETSTATUSREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETSTATUSREQUEST'].fields_by_name['name']._serialized_options = b'\272H%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$'
+  _globals['_GETVERSIONSREQUEST'].fields_by_name['client_version']._loaded_options = None
+  _globals['_GETVERSIONSREQUEST'].fields_by_name['client_version']._serialized_options = b'\272H\035r\0302\026^[0-9A-Za-z.+-]{1,64}$\330\001\001'
   _globals['_GETVERSIONSRESPONSE_DEPENDENCIESENTRY']._loaded_options = None
   _globals['_GETVERSIONSRESPONSE_DEPENDENCIESENTRY']._serialized_options = b'8\001'
+  _globals['_WATCHLOGREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_WATCHLOGREQUEST'].fields_by_name['parent']._serialized_options = b'\272H%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$'
+  _globals['_WATCHLOGREQUEST'].fields_by_name['resume_token']._loaded_options = None
+  _globals['_WATCHLOGREQUEST'].fields_by_name['resume_token']._serialized_options = b'\272H\007r\005 \001(\200\010'
+  _globals['_WATCHLOGREQUEST'].fields_by_name['bodies']._loaded_options = None
+  _globals['_WATCHLOGREQUEST'].fields_by_name['bodies']._serialized_options = b'\272H\033\222\001\030\020@\030\001\"\022r\0202\016^[a-z_]{1,63}$'
+  _globals['_WATCHLOGREQUEST'].fields_by_name['heartbeat_interval']._loaded_options = None
+  _globals['_WATCHLOGREQUEST'].fields_by_name['heartbeat_interval']._serialized_options = b'\272H\013\252\001\010\"\002\010<2\002\010\001'
   _globals['_SYSTEMSERVICE'].methods_by_name['CreateSystem']._loaded_options = None
   _globals['_SYSTEMSERVICE'].methods_by_name['CreateSystem']._serialized_options = b'\252\324\030\"\032\rsystems.write \003*\013system.name0\036@\005'
   _globals['_SYSTEMSERVICE'].methods_by_name['GetSystem']._loaded_options = None
@@ -58,44 +93,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYSTEMSERVICE'].methods_by_name['GetVersions']._serialized_options = b'\220\002\001\252\324\030\002\010\001'
   _globals['_SYSTEMSERVICE'].methods_by_name['WatchLog']._loaded_options = None
   _globals['_SYSTEMSERVICE'].methods_by_name['WatchLog']._serialized_options = b'\220\002\001\252\324\030\030\032\010log.read \003*\006parent0\036@\005'
-  _globals['_SUBSYSTEMSTATE']._serialized_start=1854
-  _globals['_SUBSYSTEMSTATE']._serialized_end=1991
-  _globals['_SUBSYSTEMSTATUS']._serialized_start=244
-  _globals['_SUBSYSTEMSTATUS']._serialized_end=440
-  _globals['_CREATESYSTEMREQUEST']._serialized_start=442
-  _globals['_CREATESYSTEMREQUEST']._serialized_end=521
-  _globals['_CREATESYSTEMRESPONSE']._serialized_start=523
-  _globals['_CREATESYSTEMRESPONSE']._serialized_end=583
-  _globals['_GETSYSTEMREQUEST']._serialized_start=585
-  _globals['_GETSYSTEMREQUEST']._serialized_end=617
-  _globals['_GETSYSTEMRESPONSE']._serialized_start=619
-  _globals['_GETSYSTEMRESPONSE']._serialized_end=676
-  _globals['_LISTSYSTEMSREQUEST']._serialized_start=678
-  _globals['_LISTSYSTEMSREQUEST']._serialized_end=737
-  _globals['_LISTSYSTEMSRESPONSE']._serialized_start=739
-  _globals['_LISTSYSTEMSRESPONSE']._serialized_end=824
-  _globals['_UPDATESYSTEMREQUEST']._serialized_start=827
-  _globals['_UPDATESYSTEMREQUEST']._serialized_end=955
-  _globals['_UPDATESYSTEMRESPONSE']._serialized_start=957
-  _globals['_UPDATESYSTEMRESPONSE']._serialized_end=1017
-  _globals['_DELETESYSTEMREQUEST']._serialized_start=1019
-  _globals['_DELETESYSTEMREQUEST']._serialized_end=1088
-  _globals['_DELETESYSTEMRESPONSE']._serialized_start=1090
-  _globals['_DELETESYSTEMRESPONSE']._serialized_end=1112
-  _globals['_GETSTATUSREQUEST']._serialized_start=1114
-  _globals['_GETSTATUSREQUEST']._serialized_end=1146
-  _globals['_GETSTATUSRESPONSE']._serialized_start=1149
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1291
-  _globals['_GETVERSIONSREQUEST']._serialized_start=1293
-  _globals['_GETVERSIONSREQUEST']._serialized_end=1337
-  _globals['_GETVERSIONSRESPONSE']._serialized_start=1340
-  _globals['_GETVERSIONSRESPONSE']._serialized_end=1573
-  _globals['_GETVERSIONSRESPONSE_DEPENDENCIESENTRY']._serialized_start=1507
-  _globals['_GETVERSIONSRESPONSE_DEPENDENCIESENTRY']._serialized_end=1558
-  _globals['_WATCHLOGREQUEST']._serialized_start=1576
-  _globals['_WATCHLOGREQUEST']._serialized_end=1739
-  _globals['_WATCHLOGRESPONSE']._serialized_start=1741
-  _globals['_WATCHLOGRESPONSE']._serialized_end=1851
-  _globals['_SYSTEMSERVICE']._serialized_start=1994
-  _globals['_SYSTEMSERVICE']._serialized_end=2830
+  _globals['_SUBSYSTEMSTATE']._serialized_start=2424
+  _globals['_SUBSYSTEMSTATE']._serialized_end=2561
+  _globals['_SUBSYSTEMSTATUS']._serialized_start=273
+  _globals['_SUBSYSTEMSTATUS']._serialized_end=469
+  _globals['_CREATESYSTEMREQUEST']._serialized_start=471
+  _globals['_CREATESYSTEMREQUEST']._serialized_end=571
+  _globals['_CREATESYSTEMRESPONSE']._serialized_start=573
+  _globals['_CREATESYSTEMRESPONSE']._serialized_end=633
+  _globals['_GETSYSTEMREQUEST']._serialized_start=635
+  _globals['_GETSYSTEMREQUEST']._serialized_end=709
+  _globals['_GETSYSTEMRESPONSE']._serialized_start=711
+  _globals['_GETSYSTEMRESPONSE']._serialized_end=768
+  _globals['_LISTSYSTEMSREQUEST']._serialized_start=770
+  _globals['_LISTSYSTEMSREQUEST']._serialized_end=851
+  _globals['_LISTSYSTEMSRESPONSE']._serialized_start=853
+  _globals['_LISTSYSTEMSRESPONSE']._serialized_end=938
+  _globals['_UPDATESYSTEMREQUEST']._serialized_start=941
+  _globals['_UPDATESYSTEMREQUEST']._serialized_end=1282
+  _globals['_UPDATESYSTEMRESPONSE']._serialized_start=1284
+  _globals['_UPDATESYSTEMRESPONSE']._serialized_end=1344
+  _globals['_DELETESYSTEMREQUEST']._serialized_start=1347
+  _globals['_DELETESYSTEMREQUEST']._serialized_end=1480
+  _globals['_DELETESYSTEMRESPONSE']._serialized_start=1482
+  _globals['_DELETESYSTEMRESPONSE']._serialized_end=1504
+  _globals['_GETSTATUSREQUEST']._serialized_start=1506
+  _globals['_GETSTATUSREQUEST']._serialized_end=1580
+  _globals['_GETSTATUSRESPONSE']._serialized_start=1583
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1725
+  _globals['_GETVERSIONSREQUEST']._serialized_start=1727
+  _globals['_GETVERSIONSREQUEST']._serialized_end=1805
+  _globals['_GETVERSIONSRESPONSE']._serialized_start=1808
+  _globals['_GETVERSIONSRESPONSE']._serialized_end=2041
+  _globals['_GETVERSIONSRESPONSE_DEPENDENCIESENTRY']._serialized_start=1975
+  _globals['_GETVERSIONSRESPONSE_DEPENDENCIESENTRY']._serialized_end=2026
+  _globals['_WATCHLOGREQUEST']._serialized_start=2044
+  _globals['_WATCHLOGREQUEST']._serialized_end=2309
+  _globals['_WATCHLOGRESPONSE']._serialized_start=2311
+  _globals['_WATCHLOGRESPONSE']._serialized_end=2421
+  _globals['_SYSTEMSERVICE']._serialized_start=2564
+  _globals['_SYSTEMSERVICE']._serialized_end=3400
 # @@protoc_insertion_point(module_scope)

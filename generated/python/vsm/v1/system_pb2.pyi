@@ -421,7 +421,7 @@ class GetVersionsRequest(_message.Message):
 
     CLIENT_VERSION_FIELD_NUMBER: _builtins.int
     client_version: _builtins.str
-    """Version of the client, such as "0.3.1". Optional."""
+    """Version of the client, such as "0.3.1". At most 64 bytes. Optional."""
     def __init__(
         self,
         *,
@@ -512,7 +512,7 @@ class WatchLogRequest(_message.Message):
     """Go on after this sequence; 0 means from the beginning of what is kept."""
     @_builtins.property
     def bodies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only facts of these bodies, by field name, such as "signal_raised"; empty means all."""
+        """Only facts of these bodies, by field name, such as "signal_raised", at most 64, none twice; empty means all."""
 
     @_builtins.property
     def heartbeat_interval(self) -> _duration_pb2.Duration:

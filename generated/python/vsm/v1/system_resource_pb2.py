@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cvsm/v1/system_resource.proto\x12\x06vsm.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x01\n\x0cViableSystem\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x13\n\x0bparent_unit\x18\x04 \x01(\t\x12\x30\n\x06labels\x18\x05 \x03(\x0b\x32 .vsm.v1.ViableSystem.LabelsEntry\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42)\n\x06vsm.v1P\x01Z\x1dvsm/generated/go/vsm/v1;vsmv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cvsm/v1/system_resource.proto\x12\x06vsm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x03\n\x0cViableSystem\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$\x12\x1e\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x02\x12\x19\n\x07purpose\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08\x12`\n\x0bparent_unit\x18\x04 \x01(\tBK\xbaHHrC2A^systems/[a-z0-9][a-z0-9-]{0,62}/units/[a-z0-9][a-z0-9_.-]{0,62}$\xd8\x01\x01\x12Z\n\x06labels\x18\x05 \x03(\x0b\x32 .vsm.v1.ViableSystem.LabelsEntryB(\xbaH%\x9a\x01\"\x10@\"\x17r\x15\x32\x13^[a-z0-9_.-]{1,63}$*\x05r\x03(\x80\x08\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x04\x65tag\x18\x07 \x01(\tB\x07\xbaH\x04r\x02(@\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42)\n\x06vsm.v1P\x01Z\x1dvsm/generated/go/vsm/v1;vsmv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +36,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\006vsm.v1P\001Z\035vsm/generated/go/vsm/v1;vsmv1'
   _globals['_VIABLESYSTEM_LABELSENTRY']._loaded_options = None
   _globals['_VIABLESYSTEM_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_VIABLESYSTEM']._serialized_start=74
-  _globals['_VIABLESYSTEM']._serialized_end=322
-  _globals['_VIABLESYSTEM_LABELSENTRY']._serialized_start=277
-  _globals['_VIABLESYSTEM_LABELSENTRY']._serialized_end=322
+  _globals['_VIABLESYSTEM'].fields_by_name['name']._loaded_options = None
+  _globals['_VIABLESYSTEM'].fields_by_name['name']._serialized_options = b'\272H%r#2!^systems/[a-z0-9][a-z0-9-]{0,62}$'
+  _globals['_VIABLESYSTEM'].fields_by_name['display_name']._loaded_options = None
+  _globals['_VIABLESYSTEM'].fields_by_name['display_name']._serialized_options = b'\272H\005r\003(\200\002'
+  _globals['_VIABLESYSTEM'].fields_by_name['purpose']._loaded_options = None
+  _globals['_VIABLESYSTEM'].fields_by_name['purpose']._serialized_options = b'\272H\005r\003(\200\010'
+  _globals['_VIABLESYSTEM'].fields_by_name['parent_unit']._loaded_options = None
+  _globals['_VIABLESYSTEM'].fields_by_name['parent_unit']._serialized_options = b'\272HHrC2A^systems/[a-z0-9][a-z0-9-]{0,62}/units/[a-z0-9][a-z0-9_.-]{0,62}$\330\001\001'
+  _globals['_VIABLESYSTEM'].fields_by_name['labels']._loaded_options = None
+  _globals['_VIABLESYSTEM'].fields_by_name['labels']._serialized_options = b'\272H%\232\001\"\020@\"\027r\0252\023^[a-z0-9_.-]{1,63}$*\005r\003(\200\010'
+  _globals['_VIABLESYSTEM'].fields_by_name['etag']._loaded_options = None
+  _globals['_VIABLESYSTEM'].fields_by_name['etag']._serialized_options = b'\272H\004r\002(@'
+  _globals['_VIABLESYSTEM']._serialized_start=103
+  _globals['_VIABLESYSTEM']._serialized_end=541
+  _globals['_VIABLESYSTEM_LABELSENTRY']._serialized_start=496
+  _globals['_VIABLESYSTEM_LABELSENTRY']._serialized_end=541
 # @@protoc_insertion_point(module_scope)

@@ -53,7 +53,7 @@ class ViableSystem(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """systems/{system}. a-z, 0-9, '-'; 1 to 63 bytes."""
+    """systems/{system}. The segment is 1 to 63 bytes of a-z, 0-9, '-' and begins with a letter or digit."""
     display_name: _builtins.str
     """For people. At most 256 bytes."""
     purpose: _builtins.str
@@ -61,10 +61,10 @@ class ViableSystem(_message.Message):
     parent_unit: _builtins.str
     """The unit that contains it, systems/{system}/units/{unit}; empty at the top. Set when founded, then fixed."""
     etag: _builtins.str
-    """Changes with every change of the settable fields. Output only."""
+    """Changes with every change of the settable fields; send it back to guard an update. At most 64 bytes."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Words for people and filters. At most 64."""
+        """Words for people and filters. At most 64; names as kinds of events, words up to 1,024 bytes."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
