@@ -33,7 +33,7 @@ proto: .venv/installed ## Generate the code of the contract into generated/
 	rm -rf $(OUT)/vsm $(OUT)/buf
 	mkdir -p $(OUT)
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m grpc_tools.protoc -I proto -I third_party/proto \
-		--python_out=$(OUT) --mypy_out=quiet:$(OUT) \
+		--python_out=$(OUT) --pyi_out=$(OUT) \
 		proto/vsm/v1/*.proto third_party/proto/buf/validate/validate.proto
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m grpc_tools.protoc -I proto -I third_party/proto \
 		--grpc_python_out=$(OUT) --mypy_grpc_out=quiet,generate_concrete_servicer_stubs:$(OUT) \
