@@ -194,8 +194,8 @@ class TextList(_message.Message):
     def __init__(self, values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Aggregate(_message.Message):
-    __slots__ = ("where", "function", "field", "numerator", "denominator", "window", "operator", "threshold", "baseline", "rearm_threshold", "min_events")
-    WHERE_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("condition", "function", "field", "numerator", "denominator", "window", "operator", "threshold", "baseline", "rearm_threshold", "min_events")
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]
     NUMERATOR_FIELD_NUMBER: _ClassVar[int]
@@ -206,7 +206,7 @@ class Aggregate(_message.Message):
     BASELINE_FIELD_NUMBER: _ClassVar[int]
     REARM_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     MIN_EVENTS_FIELD_NUMBER: _ClassVar[int]
-    where: Predicate
+    condition: Predicate
     function: AggregateFunction
     field: str
     numerator: Predicate
@@ -217,7 +217,7 @@ class Aggregate(_message.Message):
     baseline: Baseline
     rearm_threshold: float
     min_events: int
-    def __init__(self, where: _Optional[_Union[Predicate, _Mapping]] = ..., function: _Optional[_Union[AggregateFunction, str]] = ..., field: _Optional[str] = ..., numerator: _Optional[_Union[Predicate, _Mapping]] = ..., denominator: _Optional[_Union[Predicate, _Mapping]] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., operator: _Optional[_Union[Operator, str]] = ..., threshold: _Optional[float] = ..., baseline: _Optional[_Union[Baseline, _Mapping]] = ..., rearm_threshold: _Optional[float] = ..., min_events: _Optional[int] = ...) -> None: ...
+    def __init__(self, condition: _Optional[_Union[Predicate, _Mapping]] = ..., function: _Optional[_Union[AggregateFunction, str]] = ..., field: _Optional[str] = ..., numerator: _Optional[_Union[Predicate, _Mapping]] = ..., denominator: _Optional[_Union[Predicate, _Mapping]] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., operator: _Optional[_Union[Operator, str]] = ..., threshold: _Optional[float] = ..., baseline: _Optional[_Union[Baseline, _Mapping]] = ..., rearm_threshold: _Optional[float] = ..., min_events: _Optional[int] = ...) -> None: ...
 
 class Baseline(_message.Message):
     __slots__ = ("window", "factor")
@@ -240,9 +240,9 @@ class Sequence(_message.Message):
     def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., within: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., skip: _Optional[_Union[SkipStrategy, str]] = ..., skip_to: _Optional[str] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("name", "where", "group", "min_times", "max_times", "unbounded", "skippable", "greedy", "contiguity", "repetition", "until", "negated", "within")
+    __slots__ = ("name", "condition", "group", "min_times", "max_times", "unbounded", "skippable", "greedy", "contiguity", "repetition", "until", "negated", "within")
     NAME_FIELD_NUMBER: _ClassVar[int]
-    WHERE_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     MIN_TIMES_FIELD_NUMBER: _ClassVar[int]
     MAX_TIMES_FIELD_NUMBER: _ClassVar[int]
@@ -255,7 +255,7 @@ class Step(_message.Message):
     NEGATED_FIELD_NUMBER: _ClassVar[int]
     WITHIN_FIELD_NUMBER: _ClassVar[int]
     name: str
-    where: Predicate
+    condition: Predicate
     group: Sequence
     min_times: int
     max_times: int
@@ -267,39 +267,39 @@ class Step(_message.Message):
     until: Predicate
     negated: bool
     within: _duration_pb2.Duration
-    def __init__(self, name: _Optional[str] = ..., where: _Optional[_Union[Predicate, _Mapping]] = ..., group: _Optional[_Union[Sequence, _Mapping]] = ..., min_times: _Optional[int] = ..., max_times: _Optional[int] = ..., unbounded: _Optional[bool] = ..., skippable: _Optional[bool] = ..., greedy: _Optional[bool] = ..., contiguity: _Optional[_Union[Contiguity, str]] = ..., repetition: _Optional[_Union[Contiguity, str]] = ..., until: _Optional[_Union[Predicate, _Mapping]] = ..., negated: _Optional[bool] = ..., within: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., condition: _Optional[_Union[Predicate, _Mapping]] = ..., group: _Optional[_Union[Sequence, _Mapping]] = ..., min_times: _Optional[int] = ..., max_times: _Optional[int] = ..., unbounded: _Optional[bool] = ..., skippable: _Optional[bool] = ..., greedy: _Optional[bool] = ..., contiguity: _Optional[_Union[Contiguity, str]] = ..., repetition: _Optional[_Union[Contiguity, str]] = ..., until: _Optional[_Union[Predicate, _Mapping]] = ..., negated: _Optional[bool] = ..., within: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Trend(_message.Message):
-    __slots__ = ("where", "field", "window", "direction", "min_slope_per_second", "max_p_value", "min_events")
-    WHERE_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("condition", "field", "window", "direction", "min_slope_per_second", "max_p_value", "min_events")
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     DIRECTION_FIELD_NUMBER: _ClassVar[int]
     MIN_SLOPE_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     MAX_P_VALUE_FIELD_NUMBER: _ClassVar[int]
     MIN_EVENTS_FIELD_NUMBER: _ClassVar[int]
-    where: Predicate
+    condition: Predicate
     field: str
     window: _duration_pb2.Duration
     direction: Direction
     min_slope_per_second: float
     max_p_value: float
     min_events: int
-    def __init__(self, where: _Optional[_Union[Predicate, _Mapping]] = ..., field: _Optional[str] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., min_slope_per_second: _Optional[float] = ..., max_p_value: _Optional[float] = ..., min_events: _Optional[int] = ...) -> None: ...
+    def __init__(self, condition: _Optional[_Union[Predicate, _Mapping]] = ..., field: _Optional[str] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., min_slope_per_second: _Optional[float] = ..., max_p_value: _Optional[float] = ..., min_events: _Optional[int] = ...) -> None: ...
 
 class Oscillation(_message.Message):
-    __slots__ = ("where", "field", "window", "min_cycles", "min_amplitude")
-    WHERE_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("condition", "field", "window", "min_cycles", "min_amplitude")
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     MIN_CYCLES_FIELD_NUMBER: _ClassVar[int]
     MIN_AMPLITUDE_FIELD_NUMBER: _ClassVar[int]
-    where: Predicate
+    condition: Predicate
     field: str
     window: _duration_pb2.Duration
     min_cycles: int
     min_amplitude: float
-    def __init__(self, where: _Optional[_Union[Predicate, _Mapping]] = ..., field: _Optional[str] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_cycles: _Optional[int] = ..., min_amplitude: _Optional[float] = ...) -> None: ...
+    def __init__(self, condition: _Optional[_Union[Predicate, _Mapping]] = ..., field: _Optional[str] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_cycles: _Optional[int] = ..., min_amplitude: _Optional[float] = ...) -> None: ...
 
 class Reaction(_message.Message):
     __slots__ = ("severity", "valence", "description", "cooldown")
