@@ -39,7 +39,7 @@ class Rejected:
     """One refused event: its position in the batch, why, and why in words with the value."""
 
     index: int
-    reason: "events_pb2.RejectionReason.ValueType"
+    reason: events_pb2.RejectionReason
     detail: str
 
 
