@@ -1,0 +1,65 @@
+"""From a call's metadata to its caller, or a refusal: authentication, then admission and zone; the resource is asked per request."""
+
+import hashlib
+import hmac
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+
+from vsm.v1 import access_pb2
+
+from vsm_server.rpc.caller import NOBODY
+from vsm_server.rpc.errors import Context
+from vsm_server.security import access
+from vsm_server.security.access import Admission, Conduit, Rule
+from vsm_server.security.authentication import Authenticator
+from vsm_server.security.identity import Identity
+from vsm_server.security.tokens import invalid
+
+Metadata = Iterable[tuple[str, str | bytes]]
+_LOOPBACK = ("ipv4:127.", "ipv6:[::1]:", "ipv6:%5B::1%5D:", "unix:")
+_ZONES = (access_pb2.ZONE_PUBLIC, access_pb2.ZONE_DMZ, access_pb2.ZONE_PRIVATE)
+
+
+def bearer(metadata: Metadata) -> str:
+    """The token of the one `authorization` header. Refuses with TOKEN_INVALID when there is none, or not just one."""
+    headers = [value for key, value in metadata if key == "authorization"]
+    if not headers:
+        raise invalid("no token")
+    scheme, _, token = str(headers[0]).partition(" ")
+    if len(headers) > 1 or scheme.lower() != "bearer" or not token:
+        raise invalid("not one bearer token")
+    return token
+
+
+def is_secure(context: Context) -> bool:
+    """Whether the call came by TLS, or never left this machine."""
+    return "transport_security_type" in context.auth_context() or context.peer().startswith(_LOOPBACK)
+
+
+def _certificate_sha256(context: Context) -> bytes:
+    """Hash of the client's certificate, by its DER form; empty when there is none."""
+    certificates = list(context.auth_context().get("x509_pem_cert", ()))
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificates[0].decode())).digest() if certificates else b""
+
+
+class Gate:
+    """Lets callers in to one method. What depends on the method alone is worked out once."""
+
+    def __init__(self, rule: Rule, conduits: Sequence[Conduit], authenticator: Authenticator, now_unix_s: Callable[[], float]) -> None:
+        self.rule = rule
+        self._authenticator = authenticator
+        self._now_unix_s = now_unix_s
+        self._zones = frozenset(zone for zone in _ZONES if access.zone_passes(rule, zone, conduits, secure_channel=False))
+        self._zones_if_secure = frozenset(zone for zone in _ZONES if access.zone_passes(rule, zone, conduits, secure_channel=True))
+
+    def admit(self, context: Context, metadata: Metadata) -> Identity:
+        """Who calls, if that caller may call this method at all."""
+        if self.rule.admission is Admission.OPEN:
+            return NOBODY
+        identity = self._authenticator.authenticate(bearer(metadata), self._now_unix_s())
+        if identity.certificate_sha256 and not hmac.compare_digest(identity.certificate_sha256, _certificate_sha256(context)):
+            raise invalid("bound to another certificate")
+        access.refuse_scope(self.rule, identity)
+        if identity.zone not in self._zones and not (identity.zone in self._zones_if_secure and is_secure(context)):
+            raise access.zone_refusal(self.rule, identity)
+        return identity

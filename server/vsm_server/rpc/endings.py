@@ -1,0 +1,99 @@
+"""The streams that are open, and the moments at which each must end."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from vsm.v1 import errors_pb2
+
+from vsm_server.refusal import Refusal
+from vsm_server.security.authentication import Revocations
+from vsm_server.security.identity import Identity
+
+GRACE_S = 0.2
+# Longest sleep towards the end of a token: the clock may be set meanwhile.
+_SLEEP_MAX_S = 3_600.0
+
+
+def running_task() -> "asyncio.Task[object]":
+    """The task that runs this very code."""
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("no task is running")
+    return task
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One open stream: whose it is, the task that serves it, and its end. `cut` when its handler had to be cancelled."""
+
+    identity: Identity
+    task: "asyncio.Task[object]"
+    ending: "asyncio.Future[Refusal]"
+    expiry: asyncio.TimerHandle | None = field(default=None, init=False)
+    deadline: asyncio.TimerHandle | None = field(default=None, init=False)
+    cut: bool = field(default=False, init=False)
+
+
+def _draining() -> Refusal:
+    return Refusal(errors_pb2.ERROR_REASON_DRAINING, "the server is going")
+
+
+class Endings:
+    """Ends streams: at the end of their token, at its revocation, and when the server goes."""
+
+    def __init__(self, now_unix_s: Callable[[], float]) -> None:
+        self._now_unix_s = now_unix_s
+        self._streams: set[Stream] = set()
+        self._draining = False
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._streams)
+
+    def begin(self, identity: Identity, task: "asyncio.Task[object]") -> Stream:
+        """Enter a stream; `expires_unix_s` 0 has no end of its own. Refuses with DRAINING when the server is going."""
+        if self._draining:
+            raise _draining()
+        stream = Stream(identity, task, task.get_loop().create_future())
+        self._streams.add(stream)
+        if identity.expires_unix_s:
+            self._watch_expiry(stream)
+        return stream
+
+    def finish(self, stream: Stream) -> None:
+        """Forget a stream that is over."""
+        self._streams.discard(stream)
+        for timer in (stream.expiry, stream.deadline):
+            if timer is not None:
+                timer.cancel()
+
+    def revoke(self, revocations: Revocations) -> None:
+        """End the streams whose tokens are revoked."""
+        for stream in tuple(self._streams):
+            who = stream.identity
+            if who.token_id and revocations.revoked(who.token_id, who.subject, who.issued_unix_s):
+                self._end(stream, Refusal(errors_pb2.ERROR_REASON_TOKEN_REVOKED, "the token was revoked", metadata={"problem": "revoked"}))
+
+    def drain(self) -> None:
+        """End all, and let no new one begin."""
+        self._draining = True
+        for stream in tuple(self._streams):
+            self._end(stream, _draining())
+
+    def _watch_expiry(self, stream: Stream) -> None:
+        left_s = stream.identity.expires_unix_s - self._now_unix_s()
+        if left_s <= 0:
+            self._end(stream, Refusal(errors_pb2.ERROR_REASON_TOKEN_EXPIRED, "the token has expired", metadata={"problem": "expired"}))
+        else:
+            stream.expiry = stream.task.get_loop().call_later(min(left_s, _SLEEP_MAX_S), self._watch_expiry, stream)
+
+    def _end(self, stream: Stream, refusal: Refusal) -> None:
+        if not stream.ending.done():
+            stream.ending.set_result(refusal)
+            stream.deadline = stream.task.get_loop().call_later(GRACE_S, self._cut, stream)
+
+    @staticmethod
+    def _cut(stream: Stream) -> None:
+        stream.cut = True
+        stream.task.cancel()

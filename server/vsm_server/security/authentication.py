@@ -1,0 +1,54 @@
+"""From the text of a token to the identity behind it, cheaply when it was seen before."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+from vsm.v1 import errors_pb2
+
+from vsm_server.refusal import Refusal
+from vsm_server.security.identity import Identity
+from vsm_server.security.tokens import LEEWAY_S, Verifier
+
+CACHE_LENGTH_MAX = 10_000
+CACHE_AGE_MAX_S = 60
+
+
+class Revocations(Protocol):
+    """What was revoked so far, as the state of the server's log holds it."""
+
+    def revoked(self, token_id: str, subject: str, issued_unix_s: float) -> bool:
+        """Whether the token itself, or all tokens that the subject was issued up to a later moment, are revoked."""
+        ...
+
+
+class Authenticator:
+    """Verifies a token once and remembers it by its hash, at most a minute; revocations are asked on every call: they hold at once."""
+
+    def __init__(self, verifier: Verifier, revocations: Callable[[], Revocations], *, cache_length_max: int = CACHE_LENGTH_MAX) -> None:
+        self._verifier = verifier
+        self._revocations = revocations
+        self._cache_length_max = cache_length_max
+        self._verified: OrderedDict[bytes, tuple[Identity, float]] = OrderedDict()
+
+    def authenticate(self, text: str, now_unix_s: float) -> Identity:
+        """Who holds the token. Refuses with TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED."""
+        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+        known = self._verified.get(digest)
+        if known is not None and now_unix_s < known[1]:
+            identity = known[0]
+            self._verified.move_to_end(digest)
+        else:
+            identity = self._verify(text, digest, now_unix_s)
+        if self._revocations().revoked(identity.token_id, identity.subject, identity.issued_unix_s):
+            raise Refusal(errors_pb2.ERROR_REASON_TOKEN_REVOKED, "the token was revoked", metadata={"problem": "revoked"})
+        return identity
+
+    def _verify(self, text: str, digest: bytes, now_unix_s: float) -> Identity:
+        self._verified.pop(digest, None)
+        identity = self._verifier.verify(text, now_unix_s)
+        self._verified[digest] = identity, min(identity.expires_unix_s + LEEWAY_S, now_unix_s + CACHE_AGE_MAX_S)
+        if len(self._verified) > self._cache_length_max:
+            self._verified.popitem(last=False)
+        return identity
