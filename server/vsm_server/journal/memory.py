@@ -143,8 +143,12 @@ class MemoryJournal:
     # The port.
 
     async def open_log(self, log: str) -> Head:
+        if len(log.encode()) > LOG_NAME_BYTES_MAX:
+            raise ValueError(f"a log's name has at most {LOG_NAME_BYTES_MAX} bytes")
         await self._settled(log)
-        return self._head(log, self._named(log))
+        if log not in self._logs:
+            self._logs[log] = _Log(self._draw_uid())
+        return self._head(log, self._logs[log])
 
     async def heads(self) -> list[Head]:
         return [self._head(name, log) for name, log in sorted(self._logs.items())]
@@ -216,10 +220,8 @@ class MemoryJournal:
             self._settle(self._waiting.popleft())
 
     def _named(self, log: str) -> _Log:
-        if len(log.encode()) > LOG_NAME_BYTES_MAX:
-            raise ValueError(f"a log's name has at most {LOG_NAME_BYTES_MAX} bytes")
         if log not in self._logs:
-            self._logs[log] = _Log(self._draw_uid())
+            raise JournalError(f"no log is named {log!r}")
         return self._logs[log]
 
     def _head(self, name: str, log: _Log) -> Head:
@@ -248,9 +250,9 @@ class MemoryJournal:
         self._schedule(loop)
 
     def _settle(self, append: _Append) -> None:
-        log = self._named(append.log)
-        conflict = append.fault == "conflict" or log.last != append.expected
-        if not conflict and append.fault in ("", "fail_stored"):
+        log = self._logs.get(append.log)
+        conflict = append.fault == "conflict" or log is None or log.last != append.expected
+        if log is not None and not conflict and append.fault in ("", "fail_stored"):
             log.rows.extend(append.rows)
             log.acknowledged = log.last
         if append.future.done():  # cancelled by the caller: stored all the same

@@ -1,0 +1,66 @@
+"""Carrying what is in the WAL over into the database, off the writer's thread."""
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+
+from vsm_server.journal.format import PAGE_BYTES
+from vsm_server.journal.writer import Job, Writer
+
+# A checkpoint for so many bytes written.
+CHECKPOINT_BYTES = 4 * 1024 * 1024
+# From this length on the writer itself carries the rest over, so that the WAL can start anew.
+LONG_WAL_FRAMES = 32 * 1024 * 1024 // PAGE_BYTES
+FINISH_WAIT_S = 30.0
+
+
+class Checkpointer(threading.Thread):
+    """Copies while the writer goes on. `failed` gets what went wrong: the WAL then merely grows until the next attempt.
+
+    SQLite before 3.51.3 may lose pages when a checkpoint begins on a WAL that is carried over already, just as a commit starts that WAL
+    anew. So a checkpoint begins only once a transaction was committed that had begun after the last complete one; and the checkpoints of
+    the writer's own thread run while this one waits.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, writer: Writer, failed: Callable[[sqlite3.Error], None]) -> None:
+        super().__init__(name="journal-checkpoint", daemon=True)
+        self._connection = connection
+        self._writer = writer
+        self._failed = failed
+        self._unsaved_bytes = 0
+        # The last transaction begun when a checkpoint had been complete.
+        self._complete_through = 0
+        self._calls: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def written(self, count: int) -> None:
+        """Count bytes that went into the WAL. Called by the writer's thread."""
+        self._unsaved_bytes += count
+        if self._unsaved_bytes >= CHECKPOINT_BYTES:
+            self._unsaved_bytes = 0
+            self._calls.put(True)
+
+    def stop(self) -> None:
+        """End the thread after what it is doing."""
+        self._calls.put(False)
+
+    def run(self) -> None:
+        while self._calls.get():
+            if self._writer.committed > self._complete_through:
+                try:
+                    self._checkpoint()
+                except sqlite3.Error as error:
+                    self._failed(error)
+        self._connection.close()
+
+    def _checkpoint(self) -> None:
+        _, length, carried = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if length == carried:
+            self._complete_through = self._writer.begun
+        elif length > LONG_WAL_FRAMES:
+            finished = threading.Event()
+            self._writer.put(
+                Job(lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall(), lambda *_: finished.set(), bare=True)
+            )
+            finished.wait(FINISH_WAIT_S)
+            self._complete_through = self._writer.begun
