@@ -6,13 +6,13 @@ import logging
 import operator
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import protovalidate
 from vsm.v1 import errors_pb2
 
-from vsm_server.refusal import Refusal
+from vsm_server.refusal import Refusal, not_implemented
 from vsm_server.rpc import errors
 from vsm_server.rpc.access_stage import Gate, Metadata
 from vsm_server.rpc.caller import CALLER, Caller
@@ -26,6 +26,9 @@ from vsm_server.security.authentication import Authenticator
 from vsm_server.security.identity import Identity
 
 _log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    MethodHandler = grpc.RpcMethodHandler[Any, Any]  # cannot be subscripted at run time
 
 Handler = Callable[[Any, Context], Any]
 
@@ -96,6 +99,8 @@ async def _catch(call: Awaitable[Any], method: Method, context: Context, trace: 
         reason = errors_pb2.ErrorReason.Name(refusal.reason)
         _log.info("refused", extra={"trace": trace, "method": method.rule.method, "reason": reason})
         await errors.abort(context, refusal)
+    except NotImplementedError:
+        await errors.abort(context, not_implemented(method.rule.method))
     except grpc.aio.AbortError:
         raise
     except grpc.aio.InternalError:
@@ -165,13 +170,13 @@ class Chain(grpc.aio.ServerInterceptor):
     def __init__(self, circumstances: Circumstances) -> None:
         self._circumstances = circumstances
         self._validator = protovalidate.Validator()
-        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self._wrapped: dict[str, MethodHandler] = {}
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], "Awaitable[MethodHandler | None]"],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+    ) -> "MethodHandler | None":
         """The wrapped handler; what no servicer offers stays unimplemented."""
         path = handler_call_details.method
         wrapped = self._wrapped.get(path)
@@ -182,7 +187,7 @@ class Chain(grpc.aio.ServerInterceptor):
             wrapped = self._wrapped[path] = self._wrap(path, inner)
         return wrapped
 
-    def _wrap(self, path: str, inner: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    def _wrap(self, path: str, inner: Any) -> "MethodHandler":
         method = Method(path, self._circumstances, self._validator)
         codec = {"request_deserializer": inner.request_deserializer, "response_serializer": inner.response_serializer}
         if inner.unary_unary is not None:

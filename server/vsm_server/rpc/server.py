@@ -1,0 +1,39 @@
+"""The gRPC server: its services, its bounds, and its port."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from vsm.v1 import algedonic_pb2, operations_pb2, patterns_pb2, security_pb2, system_pb2
+
+MESSAGE_LENGTH_MAX = 4 << 20
+METADATA_LENGTH_MAX = 16 << 10
+# Largest that a client may send before the server hangs up on the whole call without telling more.
+METADATA_LENGTH_ABSOLUTE_MAX = 20 << 10
+KEEPALIVE_TIME_MS = 30_000
+KEEPALIVE_TIMEOUT_MS = 10_000
+PING_INTERVAL_MIN_MS = 10_000
+
+SERVICES: tuple[ServiceDescriptor, ...] = tuple(
+    service
+    for module in (algedonic_pb2, operations_pb2, patterns_pb2, security_pb2, system_pb2)
+    for service in module.DESCRIPTOR.services_by_name.values()
+)
+
+OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("grpc.so_reuseport", 0),  # else a second server shares the port and nobody is told
+    ("grpc.max_receive_message_length", MESSAGE_LENGTH_MAX),
+    ("grpc.max_send_message_length", MESSAGE_LENGTH_MAX),
+    ("grpc.max_metadata_size", METADATA_LENGTH_MAX),
+    ("grpc.absolute_max_metadata_size", METADATA_LENGTH_ABSOLUTE_MAX),
+    ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
+)
+
+
+def make_server(interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
+    """A server without services yet."""
+    return grpc.aio.server(interceptors=interceptors, options=OPTIONS)
