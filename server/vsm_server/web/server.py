@@ -1,0 +1,76 @@
+"""The HTTP server: uvicorn on the loop that is there already, without its signals, its log and its process."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from vsm_server.web.pages import Pages
+
+SHUTDOWN_TIMEOUT_S = 1
+KEEP_ALIVE_S = 5
+CONNECTIONS_MAX = 1_000
+_BACKLOG = 128
+
+
+class _Quiet(uvicorn.Server):
+    """Leaves the process's signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Fails with OSError when the address is taken."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    listening.setblocking(False)  # noqa: FBT003
+    return listening
+
+
+class WebServer:
+    """Serves pages on a bound socket until it is closed."""
+
+    def __init__(self, pages: Pages, listening: socket.socket) -> None:
+        config = uvicorn.Config(
+            pages,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            server_header=False,
+            limit_concurrency=CONNECTIONS_MAX,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        )
+        self._listening = listening
+        self._server = _Quiet(config)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is taken."""
+        port: int = self._listening.getsockname()[1]
+        return port
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        self._task = asyncio.create_task(self._server.serve([self._listening]))
+
+    async def close(self) -> None:
+        """Answer what is being answered, then let go of the port."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        self._listening.close()
