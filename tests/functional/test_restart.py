@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from contextlib import suppress
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from vsm.v1.patterns_pb2 import (
     ListPatternsRequest,
     Pattern,
 )
+from vsm.v1.subsystem_pb2 import SEVERITY_CRITICAL
 from vsm.v1.system_pb2 import GetSystemRequest, ListSystemsRequest
 
 from tests.functional.conftest import Server, ServerFactory
@@ -70,7 +72,7 @@ async def test_everything_acknowledged_is_there_after_kill_9(server_factory: Ser
         assert await everything(vsm, parent) == before
         after = await log(vsm, parent)
     assert after[: len(story)] == story
-    assert {fact.WhichOneof("body") for fact in facts(after[len(story) :])} <= {"engine_started", "units_seen"}
+    assert {fact.WhichOneof("body") for fact in facts(after[len(story) :])} <= {"engine_started", "units_seen", "watermark_advanced"}
 
 
 async def test_a_window_outlives_the_server(server_factory: ServerFactory) -> None:
@@ -190,6 +192,32 @@ async def test_a_watch_goes_on_over_a_restart(server_factory: ServerFactory) -> 
             while len(told) < 9:
                 told.extend((await read_one(call)).signals)
     assert told == raised
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+async def test_a_deadline_that_passed_while_down_is_told_at_once(server_factory: ServerFactory) -> None:
+    """A CRITICAL signal whose 30 s ran out while the server was killed is overdue right after the start; a later one is not."""
+    server = server_factory()
+    async with server.channel() as channel:
+        raised = (await cry(Wire(channel, server.token), HOME, pain(severity=SEVERITY_CRITICAL))).signal
+    server.kill()
+
+    async def passed() -> bool:
+        return time.time_ns() > raised.escalation_time.ToNanoseconds()
+
+    await wait_until(passed, within_s=40)
+    server = server_factory()
+    async with server.channel() as channel:
+        vsm = Wire(channel, server.token)
+
+        async def overdue() -> bool:
+            return (await look(vsm, raised.name)).signal.overdue
+
+        await wait_until(overdue, within_s=2)
+        assert not (await cry(vsm, HOME, pain(severity=SEVERITY_CRITICAL))).signal.overdue
+        told = facts(await log(vsm, HOME), "signal_escalated")
+    assert [fact.signal_escalated.signal.name for fact in told] == [raised.name]
 
 
 async def test_in_memory_forgets(server_factory: ServerFactory) -> None:
