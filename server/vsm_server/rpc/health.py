@@ -19,19 +19,19 @@ class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # w
 
     def __init__(self, services: Iterable[str]) -> None:
         self._services = frozenset(("", *services))
-        self._serving = False
+        self.serving = False
         self._changed = asyncio.get_running_loop().create_future()
 
     def set_serving(self, *, serving: bool) -> None:
         """Tell all who watch."""
-        self._serving = serving
+        self.serving = serving
         self._changed.set_result(None)
         self._changed = asyncio.get_running_loop().create_future()
 
     def _status(self, service: str) -> Any:
         if service not in self._services:
             return Status.SERVICE_UNKNOWN
-        return Status.SERVING if self._serving else Status.NOT_SERVING
+        return Status.SERVING if self.serving else Status.NOT_SERVING
 
     async def Check(self, request: health_pb2.HealthCheckRequest, _: Context) -> health_pb2.HealthCheckResponse:
         """Now. Refuses an unknown service with NOT_FOUND."""

@@ -1,5 +1,7 @@
 """The gRPC server: its services, its bounds, and its port."""
 
+import errno
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,3 +39,21 @@ OPTIONS: tuple[tuple[str, Any], ...] = (
 def make_server(interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
     """A server without services yet."""
     return grpc.aio.server(interceptors=interceptors, options=OPTIONS)
+
+
+def listen(server: grpc.aio.Server, host: str, port: int) -> int:
+    """Take the port (0: a free one) and return it. Fails with OSError when it is taken.
+
+    It is tried by a socket of our own first: the library would write a line of its own about the failure.
+    """
+    if port:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+            trial.listen()
+    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        return server.add_insecure_port(shown)
+    except RuntimeError as error:
+        raise OSError(errno.EADDRNOTAVAIL, f"cannot listen on {shown}") from error

@@ -1,0 +1,60 @@
+"""The token for everything, in a file beside the key: whoever may read the data directory may do everything."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from vsm.v1 import access_pb2
+
+from vsm_server.security.claims import LIFETIME_MAX_S, Birth
+from vsm_server.security.identity import SUBSYSTEM_BY_WORD, Identity
+from vsm_server.security.keys import SigningKey
+from vsm_server.security.private_file import write_private
+from vsm_server.security.tokens import sign
+
+FILE_NAME = "admin.token"
+SUBJECT = "admin"
+INTERVAL_S = 12 * 3600
+
+
+def administrator(birth: Birth) -> Identity:
+    """Whoever holds the file: everything, from the innermost zone, for a day."""
+    return Identity(
+        subject=SUBJECT,
+        zone=access_pb2.ZONE_PRIVATE,
+        scopes=("*",),
+        systems=("*",),
+        units=("*",),
+        speaks_for=tuple(SUBSYSTEM_BY_WORD.values()),
+        token_id=birth.token_id,
+        issued_unix_s=birth.now_unix_s,
+        expires_unix_s=math.floor(birth.now_unix_s) + LIFETIME_MAX_S,
+        renewed_since_unix_s=math.floor(birth.now_unix_s),
+    )
+
+
+class AdminToken:
+    """Keeps the file fresh: written at start, every 12 hours."""
+
+    def __init__(self, data_dir: Path, key: SigningKey, birth: Callable[[], Birth]) -> None:
+        self._path = data_dir / FILE_NAME
+        self._key = key
+        self._birth = birth
+        self._identity = administrator(birth())
+
+    @property
+    def identity(self) -> Identity:
+        """What the token in the file says."""
+        return self._identity
+
+    def write(self) -> None:
+        """A new token in the place of the old one, which stays valid for its time."""
+        self._identity = administrator(self._birth())
+        write_private(self._path, f"{sign(self._identity, self._key)}\n".encode())
+
+    async def keep_fresh(self) -> None:
+        """Write it every 12 hours, for ever."""
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            await asyncio.to_thread(self.write)
