@@ -4,6 +4,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from typing import Literal
 
 from vsm_server.journal.format import PAGE_BYTES
 from vsm_server.journal.writer import Job, Writer
@@ -13,6 +14,8 @@ CHECKPOINT_BYTES = 4 * 1024 * 1024
 # From this length on the writer itself carries the rest over, so that the WAL can start anew.
 LONG_WAL_FRAMES = 32 * 1024 * 1024 // PAGE_BYTES
 FINISH_WAIT_S = 30.0
+
+_Call = Literal["checkpoint", "stop"]
 
 
 class Checkpointer(threading.Thread):
@@ -31,21 +34,21 @@ class Checkpointer(threading.Thread):
         self._unsaved_bytes = 0
         # The last transaction begun when a checkpoint had been complete.
         self._complete_through = 0
-        self._calls: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
 
     def written(self, count: int) -> None:
         """Count bytes that went into the WAL. Called by the writer's thread."""
         self._unsaved_bytes += count
         if self._unsaved_bytes >= CHECKPOINT_BYTES:
             self._unsaved_bytes = 0
-            self._calls.put(True)
+            self._calls.put("checkpoint")
 
     def stop(self) -> None:
         """End the thread after what it is doing."""
-        self._calls.put(False)
+        self._calls.put("stop")
 
     def run(self) -> None:
-        while self._calls.get():
+        while self._calls.get() == "checkpoint":
             if self._writer.committed > self._complete_through:
                 try:
                     self._checkpoint()
@@ -60,7 +63,9 @@ class Checkpointer(threading.Thread):
         elif length > LONG_WAL_FRAMES:
             finished = threading.Event()
             self._writer.put(
-                Job(lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall(), lambda *_: finished.set(), bare=True)
+                Job(
+                    lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall(), lambda *_: finished.set(), bare=True
+                )
             )
             finished.wait(FINISH_WAIT_S)
             self._complete_through = self._writer.begun

@@ -53,8 +53,12 @@ OBJECTS = frozenset({"meta", "logs", "entries", "columns", "snapshots", "snapsho
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
+_FIRST = "SELECT key, checksum, body FROM entries WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1"
+_LAST = "SELECT key, checksum, body FROM entries WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"
+_WAL_HEADER_BYTES = 32
+_FRAME_HEADER_BYTES = 24
 _LOCK_PAGE_OFFSET = 0x40000000
-_ADVICE = "Nothing was changed. Move it away and restore a backup into a new directory, or name another data directory."
+ADVICE = "Nothing was changed. Move it away and restore a backup into a new directory, or name another data directory."
 
 
 def lock_directory(data_dir: Path) -> int:
@@ -77,7 +81,7 @@ def prepare(data_dir: Path) -> Path:
     if path.exists():
         check_file(path)
     elif wal_of(path).exists():
-        raise Unusable(f"{path} is missing, but its write-ahead log is there. Put the file back. {_ADVICE}")
+        raise Unusable(f"{path} is missing, but its write-ahead log is there. Put the file back. {ADVICE}")
     else:
         _create(path)
     return path
@@ -88,30 +92,35 @@ def wal_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
-def check_file(path: Path) -> None:
-    """Raise Unusable unless the file is ours, of a format that this version reads, and whole. Takes time by the WAL's length only."""
+def check_identity(path: Path) -> int:
+    """How many pages the file has by its header. Unusable: it is not ours, or of a format that this version does not read."""
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
-        size = file.seek(0, os.SEEK_END)
     if header[:16] != _MAGIC[: len(header)]:
-        raise Unusable(f"{path} is not a vsm-server database. {_ADVICE}")
+        raise Unusable(f"{path} is not a vsm-server database. {ADVICE}")
     if len(header) < _HEADER_BYTES:
-        raise Unusable(f"{path} is cut short: {size} bytes are left. {_ADVICE}")
+        raise Unusable(f"{path} is cut short: {len(header)} bytes are left. {ADVICE}")
     pages, application_id, format_number = (int.from_bytes(header[at : at + 4], "big") for at in (28, 68, 60))
     if application_id != APPLICATION_ID:
-        raise Unusable(f"{path} is a database of another program. {_ADVICE}")
+        raise Unusable(f"{path} is a database of another program. {ADVICE}")
     if format_number > FORMAT:
         raise Unusable(
             f"{path} has format {format_number}; this vsm-server reads formats up to {FORMAT}. Start the newer vsm-server that wrote it. "
             "Nothing was changed."
         )
     if format_number < 1 or int.from_bytes(header[16:18], "big") != PAGE_BYTES:
-        raise Unusable(f"{path} is damaged in its header. {_ADVICE}")
+        raise Unusable(f"{path} is damaged in its header. {ADVICE}")
+    return pages
+
+
+def check_file(path: Path) -> None:
+    """Raise Unusable unless the file, which nobody has open, is ours and whole. The time that it takes depends on the WAL's length only."""
+    pages = check_identity(path)
     known, count = _pages_of_wal(wal_of(path))
     pages = count or pages
-    absent = set(range(size // PAGE_BYTES + 1, pages + 1)) - known - {_LOCK_PAGE_OFFSET // PAGE_BYTES + 1}
+    absent = set(range(path.stat().st_size // PAGE_BYTES + 1, pages + 1)) - known - {_LOCK_PAGE_OFFSET // PAGE_BYTES + 1}
     if absent:
-        raise Unusable(f"{path} is cut short: {len(absent)} of {pages} pages are missing. {_ADVICE}")
+        raise Unusable(f"{path} is cut short: {len(absent)} of {pages} pages are missing. {ADVICE}")
 
 
 def connect(path: Path, durability: Durability = "full", *, read_only: bool = False) -> sqlite3.Connection:
@@ -132,18 +141,15 @@ def check_structure(connection: sqlite3.Connection, path: Path) -> None:
     try:
         found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")}
         if found != OBJECTS:
-            raise Unusable(f"{path} is damaged: {sorted(found ^ OBJECTS)} are missing or foreign. {_ADVICE}")
+            raise Unusable(f"{path} is damaged: {sorted(found ^ OBJECTS)} are missing or foreign. {ADVICE}")
         for number, name in connection.execute("SELECT number, name FROM logs WHERE name IS NOT NULL").fetchall():
-            for order in ("ASC", "DESC"):
-                rows = connection.execute(
-                    f"SELECT key, checksum, body FROM entries WHERE key BETWEEN ? AND ? ORDER BY key {order} LIMIT 1",
-                    (number << SEQUENCE_BITS, number << SEQUENCE_BITS | SEQUENCE_MAX),
-                )
-                for key, checksum, body in rows.fetchall():
-                    if zlib.crc32(body) != checksum:
-                        raise Unusable(f"{path} is damaged: log {name!r}, entry {key & SEQUENCE_MAX}. {_ADVICE}")
+            bounds = (number << SEQUENCE_BITS, number << SEQUENCE_BITS | SEQUENCE_MAX)
+            for end in (_FIRST, _LAST):
+                for key, checksum, body in connection.execute(end, bounds).fetchall():
+                    if type(body) is not bytes or zlib.crc32(body) != checksum:
+                        raise Unusable(f"{path} is damaged: log {name!r}, entry {key & SEQUENCE_MAX}. {ADVICE}")
     except sqlite3.DatabaseError as error:
-        raise Unusable(f"{path} is damaged ({error}). {_ADVICE}") from error
+        raise Unusable(f"{path} is damaged ({error}). {ADVICE}") from error
 
 
 def sync_directory(directory: Path) -> None:
@@ -182,8 +188,8 @@ def _pages_of_wal(path: Path) -> tuple[set[int], int]:
     count = 0
     if path.exists():
         with path.open("rb") as file:
-            salts = file.read(32)[16:24]
-            while len(frame := file.read(24)) == 24 and frame[8:16] == salts:
+            salts = file.read(_WAL_HEADER_BYTES)[16:24]
+            while len(frame := file.read(_FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES and frame[8:16] == salts:
                 page, size_at_commit = struct.unpack_from(">II", frame)
                 pages.add(page)
                 count = size_at_commit or count

@@ -112,7 +112,7 @@ class Unusable(JournalError):  # noqa: N818
 class Journal(Protocol):
     """Ordered logs by name. Names are free text up to 128 bytes.
 
-    A log exists from its first `open_log` on; of another, `append` fails with Conflict, `read`, `save`, `load` and `trim` with JournalError.
+    A log exists from its first `open_log` on; for another, `append` fails with Conflict, `read`, `save`, `load`, `trim` with JournalError.
 
     Calls for one log take effect in the order in which they were made. What `append` acknowledged survives a kill (and a power cut,
     as far as the adapter's durability says so).

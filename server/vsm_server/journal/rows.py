@@ -50,11 +50,11 @@ def restored(log: str, found: Stored, *, with_columns: bool) -> Row:
     """A row as read. JournalError: it does not hold its checksum."""
     key, time, checksum, columns, body, columns_size, columns_checksum, columns_body = found
     sequence = key & SEQUENCE_MAX
-    if zlib.crc32(body) != checksum:
+    if type(body) is not bytes or zlib.crc32(body) != checksum:
         raise JournalError(f"log {log!r}: the entry {sequence} is damaged")
     trimmed = columns > 0 and columns_size is None
-    if not with_columns or columns_body is None:
+    if not with_columns or not columns or trimmed:
         return Row(sequence, time, checksum, body, (), trimmed)
-    if zlib.crc32(columns_body) != columns_checksum:
+    if type(columns_body) is not bytes or zlib.crc32(columns_body) != columns_checksum:
         raise JournalError(f"log {log!r}: the event columns of the entry {sequence} are damaged")
     return Row(sequence, time, checksum, body, unpack(columns_body), trimmed)

@@ -99,7 +99,7 @@ def read(connection: sqlite3.Connection, identity: int, position: int, parts: in
     try:
         rows = connection.execute("SELECT name, version, checksum, body FROM parts WHERE snapshot = ? ORDER BY part", (identity,))
         for name, version, checksum, body in rows:
-            if Piece(name, version, body).checksum() != checksum:
+            if type(body) is not bytes or Piece(name, version, body).checksum() != checksum:
                 return None
             bodies.setdefault(name, []).append(body)
             versions[name] = version

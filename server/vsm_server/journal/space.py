@@ -32,9 +32,7 @@ class DiskSpace:
     tried from twice its size of free room on.
     """
 
-    def __init__(
-        self, data_dir: Path, *, reserve_bytes: int = RESERVE_BYTES, statvfs: Callable[[Path], VolumeStatus] = os.statvfs
-    ) -> None:
+    def __init__(self, data_dir: Path, *, reserve_bytes: int = RESERVE_BYTES, statvfs: Callable[[Path], VolumeStatus] = os.statvfs) -> None:
         self._data_dir = data_dir
         self._path = data_dir / RESERVE_NAME
         self._reserve_bytes = reserve_bytes

@@ -8,8 +8,9 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vsm_server.journal import snapshots, trimming
 from vsm_server.journal.checkpoint import Checkpointer
@@ -75,9 +76,9 @@ class SqliteJournal:
             {name: Tail(number, head.last) for name, (number, head) in opened.logs.items()},
             self._deliver,
             self._failure,
-            lambda count: self._checkpointer.written(count),
         )
         self._checkpointer = Checkpointer(opened.checkpointing, self._writer, self._checkpoint_failed)
+        self._writer.written = self._checkpointer.written
         self._reader = ThreadPoolExecutor(1, "journal-reader")
         self._reserving: asyncio.Future[None] | None = None
         self._closed = False
@@ -112,7 +113,7 @@ class SqliteJournal:
             await self._work(lambda _: None, bare=True)
         else:
             uid = self._draw_uid()
-            number, uid = await self._work(lambda connection: _make_log(connection, log, uid))
+            number, uid = await self._work(partial(_make_log, log=log, uid=uid))
             await self._work(lambda _: self._writer.tails.setdefault(log, Tail(number, 0)), bare=True)
             self._standings.setdefault(log, _Standing(number, uid, 1, 0, 0, 0))
         return self._head(log)
@@ -137,7 +138,7 @@ class SqliteJournal:
         if after >= standing.last:
             return []
         keys = (standing.number << SEQUENCE_BITS | after, standing.number << SEQUENCE_BITS | standing.last)
-        rows = await self._loop.run_in_executor(self._reader, self._read, log, keys, limit, with_columns)
+        rows = await self._loop.run_in_executor(self._reader, partial(self._read, log, keys, limit, with_columns=with_columns))
         if not rows or rows[0].sequence != after + 1:
             if after + 1 < standing.oldest:  # trimmed meanwhile
                 raise Compacted(standing.oldest)
@@ -147,15 +148,16 @@ class SqliteJournal:
     async def save(self, log: str, snapshot: Snapshot) -> None:
         standing = self._named(log)
         async with standing.order:
-            identity = await self._work(lambda connection: snapshots.begin(connection, standing.number, snapshot.position))
+            identity = await self._work(partial(snapshots.begin, log=standing.number, position=snapshot.position))
             part = 0
             for some in snapshots.batches(snapshot):
-                await self._work(lambda c, part=part, some=some: snapshots.add(c, identity, part, some), size=sum(len(p.body) for p in some))
+                size = sum(len(piece.body) for piece in some)
+                await self._work(partial(snapshots.add, snapshot=identity, part=part, some=some), size=size)
                 part += len(some)
-            await self._work(lambda connection: snapshots.finish(connection, identity, part))
+            await self._work(partial(snapshots.finish, snapshot=identity, parts=part))
             if standing.good is not None:
                 standing.good = [*standing.good, snapshot.position][-SNAPSHOTS_KEPT_MAX:]
-            while await self._work(lambda connection: snapshots.remove_some(connection, standing.number)):
+            while await self._work(partial(snapshots.remove_some, log=standing.number)):
                 pass
 
     async def load(self, log: str) -> Snapshot | None:
@@ -180,7 +182,7 @@ class SqliteJournal:
             return
         number = self._standings[log].number
         async with self._standings[log].order:
-            await self._work(lambda connection: self._forget(connection, log))
+            await self._work(partial(self._forget, log=log))
             del self._standings[log]
             await self._sweep([number])
 
@@ -218,9 +220,13 @@ class SqliteJournal:
     async def _work(self, work: Callable[[sqlite3.Connection], T], *, bare: bool = False, size: int = 0) -> T:
         """Have the writer do it, behind all appends made so far."""
         future: asyncio.Future[T] = self._loop.create_future()
+
+        def done(result: object, error: JournalError | None) -> None:
+            self._loop.call_soon_threadsafe(_resolve, future, result, error)
+
         if not self._writer.is_alive():
             raise WriteFailed("the journal is closed")
-        self._writer.put(Job(work, lambda result, error: self._loop.call_soon_threadsafe(_resolve, future, result, error), bare, size))
+        self._writer.put(Job(work, done, bare, size))
         return await future
 
     def _delivered(self, outcomes: list[Outcome]) -> None:
@@ -239,7 +245,9 @@ class SqliteJournal:
         more = True
         while more:
             excess = standing.columns_known + standing.columns_added - bytes_max
-            freed, more = await self._work(lambda c, excess=excess: trimming.drop_columns(c, standing.number, before_unix_nano, excess))
+            freed, more = await self._work(
+                partial(trimming.drop_columns, log=standing.number, before_unix_nano=before_unix_nano, excess_bytes=excess)
+            )
             standing.columns_known -= freed
 
     async def _trim_entries(self, standing: _Standing, through: int) -> None:
@@ -248,7 +256,7 @@ class SqliteJournal:
         try:
             more = True
             while more:
-                freed, more = await self._work(lambda connection: trimming.drop_entries(connection, standing.number, through))
+                freed, more = await self._work(partial(trimming.drop_entries, log=standing.number, through=through))
                 if standing.columns_known is not None:
                     standing.columns_known -= freed
         except WriteFailed:
@@ -259,11 +267,11 @@ class SqliteJournal:
     async def _sweep(self, numbers: Sequence[int]) -> None:
         """Remove what is left of dropped logs. Stopped or failed, it is taken up again at the next start."""
         for number in numbers:
-            while (await self._work(lambda c, number=number: trimming.drop_entries(c, number, SEQUENCE_MAX)))[1]:
+            while (await self._work(partial(trimming.drop_entries, log=number, through=SEQUENCE_MAX)))[1]:
                 pass
-            while await self._work(lambda c, number=number: snapshots.remove_some(c, number, keep=0)):
+            while await self._work(partial(snapshots.remove_some, log=number, keep=0)):
                 pass
-            await self._work(lambda c, number=number: c.execute("DELETE FROM logs WHERE number = ?", (number,)))
+            await self._work(partial(_remove_log, number=number))
 
     # In other threads.
 
@@ -285,14 +293,14 @@ class SqliteJournal:
         connection.execute("UPDATE logs SET name = NULL WHERE name = ?", (log,))
         del self._writer.tails[log]
 
-    def _read(self, log: str, keys: tuple[int, int], limit: int, with_columns: bool) -> list[Row]:
+    def _read(self, log: str, keys: tuple[int, int], limit: int, *, with_columns: bool) -> list[Row]:
         """Rows behind the first key through the second, up to the first that is damaged or missing."""
         rows: list[Row] = []
         room = READ_BYTES_MAX
         try:
-            for stored in self._opened.reading.execute(_READ_WITH_COLUMNS if with_columns else _READ, (*keys, limit)):
-                room -= len(stored[4]) + len(stored[7] or b"")
-                row = restored(log, stored, with_columns=with_columns)
+            for found in self._opened.reading.execute(_READ_WITH_COLUMNS if with_columns else _READ, (*keys, limit)):
+                row = restored(log, found, with_columns=with_columns)
+                room -= len(row.body) + columns_bytes(row)
                 if rows and (room < 0 or row.sequence != rows[-1].sequence + 1):
                     break
                 rows.append(row)
@@ -322,7 +330,7 @@ _READ = """SELECT key, time, checksum, columns, body, columns_size, NULL, NULL F
 _READ_WITH_COLUMNS = _READ.replace("NULL, NULL", "columns_checksum, columns_body")
 
 
-def _resolve(future: "asyncio.Future[T]", result: T, error: JournalError | None) -> None:
+def _resolve(future: "asyncio.Future[Any]", result: object, error: JournalError | None) -> None:
     if future.done():  # its caller gave up
         return
     if error is None:
@@ -335,6 +343,10 @@ def _make_log(connection: sqlite3.Connection, log: str, uid: int) -> tuple[int, 
     connection.execute("INSERT INTO logs (name, uid) VALUES (?, ?) ON CONFLICT DO NOTHING", (log, uid))
     number, uid = connection.execute("SELECT number, uid FROM logs WHERE name = ?", (log,)).fetchone()
     return number, uid
+
+
+def _remove_log(connection: sqlite3.Connection, number: int) -> None:
+    connection.execute("DELETE FROM logs WHERE number = ?", (number,))
 
 
 def _first_sequence(connection: sqlite3.Connection, number: int) -> int:

@@ -13,7 +13,7 @@ VACUUM_PAGES_MAX = 64
 
 
 def drop_columns(connection: sqlite3.Connection, log: int, before_unix_nano: int, excess_bytes: int) -> tuple[int, bool]:
-    """Drop the log's oldest columns while they are older than a time or `excess_bytes` are not yet freed: (bytes freed, whether to go on)."""
+    """Drop the log's oldest columns while they are older than a time, or `excess_bytes` not yet freed: (bytes freed, whether to go on)."""
     low, high = log << SEQUENCE_BITS, log << SEQUENCE_BITS | SEQUENCE_MAX
     rows = connection.execute(
         "SELECT key, time, size FROM columns WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?", (low, high, COLUMN_ROWS_MAX)
@@ -33,7 +33,9 @@ def drop_columns(connection: sqlite3.Connection, log: int, before_unix_nano: int
 def drop_entries(connection: sqlite3.Connection, log: int, through: int) -> tuple[int, bool]:
     """Drop some of the log's oldest entries up to a sequence, with their columns: (bytes of columns freed, whether to go on)."""
     low, high = log << SEQUENCE_BITS, log << SEQUENCE_BITS | through
-    keys = connection.execute("SELECT key FROM entries WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?", (low, high, ENTRY_ROWS_MAX)).fetchall()
+    keys = connection.execute(
+        "SELECT key FROM entries WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?", (low, high, ENTRY_ROWS_MAX)
+    ).fetchall()
     if not keys:
         return 0, False
     some = (low, keys[-1][0])

@@ -64,9 +64,9 @@ Outcome = tuple[Append, JournalError | None]
 class Writer(threading.Thread):
     """Give it appends and jobs with `put`; None ends it once all that came before is done.
 
-    `deliver` gets the outcomes of each transaction's appends; `failure` says what an error of SQLite means; `written` is told after each
-    commit roughly how many bytes went into the WAL. All are called in this thread. Conflicts are found without asking the file: nobody
-    else writes to it, so that the ends of the logs are known here (`tails`).
+    `deliver` gets the outcomes of each transaction's appends; `failure` says what an error of SQLite means; `written`, set before the
+    start, is told after each commit roughly how many bytes went into the WAL. All are called in this thread. Conflicts are found without
+    asking the file: nobody else writes to it, so that the ends of the logs are known here (`tails`).
 
     Every call into SQLite gives up the interpreter's lock, and a busy event loop takes its time to give it back: a whole transaction is
     therefore one statement where it can be.
@@ -78,17 +78,16 @@ class Writer(threading.Thread):
         tails: dict[str, Tail],
         deliver: Callable[[list[Outcome]], None],
         failure: Callable[[Exception], JournalError],
-        written: Callable[[int], None],
     ) -> None:
         super().__init__(name="journal-writer", daemon=True)
         self.tails = tails
+        self.written: Callable[[int], None] = lambda _: None
         # Numbers of the last transactions begun and committed; checkpoint.py needs both.
         self.begun = 0
         self.committed = 0
         self._connection = connection
         self._deliver = deliver
         self._failure = failure
-        self._written = written
         self._queue: queue.SimpleQueue[Append | Job | None] = queue.SimpleQueue()
         self.put = self._queue.put
 
@@ -164,7 +163,7 @@ class Writer(threading.Thread):
                 self.tails[log].last = last
             outcomes += [(append, None) for append in fitting]
         self._deliver(outcomes)
-        self._written(sum(append.size for append in fitting) + _WAL_BYTES_BY_TRANSACTION)
+        self.written(sum(append.size for append in fitting) + _WAL_BYTES_BY_TRANSACTION)
 
     def _insert(self, lines: list[Stored]) -> None:
         self.begun += 1
@@ -194,7 +193,7 @@ class Writer(threading.Thread):
         else:
             job.done(result, None)
             if not job.bare:
-                self._written(job.size + _WAL_BYTES_BY_TRANSACTION)
+                self.written(job.size + _WAL_BYTES_BY_TRANSACTION)
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:
