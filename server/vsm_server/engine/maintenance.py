@@ -1,0 +1,78 @@
+"""What a server does for its logs beside the turns: snapshots, trimming, and telling when the disk or the clock goes wrong."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from vsm_server.engine import snapshots
+from vsm_server.engine.shell import Clock, Engine
+from vsm_server.journal.port import JournalError
+
+INTERVAL_S = 10.0
+TRIM_EVERY = 6
+
+
+class Fleet(Protocol):
+    """The engines to look after."""
+
+    def all(self) -> list[Engine]:
+        """Those that run now."""
+        ...
+
+
+class Schedule:
+    """When each engine wants what. Cuts of retention move on at most a tenth of the retention at once, whatever the clock does."""
+
+    def __init__(self) -> None:
+        self._snapshot_ns: dict[str, int] = {}
+        self._snapshot_bytes: dict[str, int] = {}
+        self._columns_cut_ns: dict[str, int] = {}
+        self._entries_cut_ns: dict[str, int] = {}
+
+    def wants_snapshot(self, log_name: str, now_ns: int, log_bytes: int, *, changed: bool) -> bool:
+        """After INTERVAL_NS, or LOG_BYTES of log; never when nothing has happened."""
+        since_ns = self._snapshot_ns.setdefault(log_name, now_ns)
+        since_bytes = self._snapshot_bytes.setdefault(log_name, log_bytes)
+        due = now_ns - since_ns >= snapshots.INTERVAL_NS or log_bytes - since_bytes >= snapshots.LOG_BYTES
+        return changed and due
+
+    def snapshot_taken(self, log_name: str, now_ns: int, log_bytes: int) -> None:
+        """The next one counts from here."""
+        self._snapshot_ns[log_name] = now_ns
+        self._snapshot_bytes[log_name] = log_bytes
+
+    def cuts_ns(self, log_name: str, now_ns: int) -> tuple[int, int]:
+        """Times before which event columns and entries go now."""
+        return (
+            _moved(self._columns_cut_ns, log_name, now_ns, snapshots.COLUMNS_KEPT_NS),
+            _moved(self._entries_cut_ns, log_name, now_ns, snapshots.ENTRIES_KEPT_NS),
+        )
+
+
+def _moved(cuts: dict[str, int], log_name: str, now_ns: int, kept_ns: int) -> int:
+    aim = now_ns - kept_ns
+    cuts[log_name] = min(aim, cuts.get(log_name, aim - kept_ns // 10) + kept_ns // 10)
+    return cuts[log_name]
+
+
+async def run(fleet: Fleet, clock: Clock, report: Callable[[str, str], None]) -> None:
+    """Look after all engines until cancelled."""
+    schedule = Schedule()
+    passes = 0
+    while True:
+        await asyncio.sleep(INTERVAL_S)
+        passes += 1
+        for engine in fleet.all():
+            try:
+                await _look_after(engine, schedule, clock.now_ns(), trim=passes % TRIM_EVERY == 0)
+            except JournalError as problem:
+                report("maintenance_failed", f"{engine.log_name}: {problem}")
+
+
+async def _look_after(engine: Engine, schedule: Schedule, now_ns: int, *, trim: bool) -> None:
+    name, log_bytes = engine.log_name, engine.figures.log_bytes
+    changed = engine.state.sequence > engine.snapshot_position
+    if schedule.wants_snapshot(name, now_ns, log_bytes, changed=changed) and await snapshots.take(engine):
+        schedule.snapshot_taken(name, now_ns, log_bytes)
+    if trim:
+        await snapshots.trim(engine, *schedule.cuts_ns(name, now_ns))

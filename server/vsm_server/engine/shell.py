@@ -1,0 +1,301 @@
+"""The engine of one log on asyncio: drives the core, the journal, the timer and the watchers."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from vsm.v1 import errors_pb2
+from vsm.v1 import log_pb2 as log
+
+from vsm_server.engine import recovery
+from vsm_server.engine.core import Core, Outcome, Settled, Turn
+from vsm_server.engine.tail import Item, Tail
+from vsm_server.journal.port import Journal, JournalError, SpaceState
+from vsm_server.model.call import SERVER, Call
+from vsm_server.model.decide import Start
+from vsm_server.model.state import State
+from vsm_server.refusal import Refusal
+
+T = TypeVar("T")
+Future = asyncio.Future[Any]
+
+IN_FLIGHT_MAX = 4
+WORK_NS = 5_000_000
+# A deadline that cannot be kept (the disk is full) is tried again after this.
+RETRY_S = 1.0
+TICK_INTERVAL_MIN_S = 0.001
+
+
+class Clock(Protocol):
+    """Engine time, and the monotonic time by which work is measured; nanoseconds."""
+
+    def now_ns(self) -> int:
+        """Engine time."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """Time that only grows."""
+        ...
+
+
+@dataclass(slots=True)
+class Figures:
+    """What the engine counts about itself since it started; times in nanoseconds."""
+
+    turn_count: int = 0
+    entry_count: int = 0
+    failure_count: int = 0
+    turn_ns: int = 0
+    turn_ns_max: int = 0
+    append_ns: int = 0
+    log_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A command's durable outcome: the entry that holds its facts, the first of them at `index`; None: nothing was to be said.
+
+    `sequence`: position that the answer saw.
+    """
+
+    sequence: int
+    entry: log.Entry | None
+    index: int = 0
+
+    @property
+    def fact(self) -> log.Fact:
+        """The command's first fact; there is one."""
+        assert self.entry is not None, "the command states a fact"
+        return self.entry.facts[self.index]
+
+
+class Engine:
+    """One log: `submit` commands, `read` the state, follow the `tail`. `started` makes one that is ready.
+
+    `report(event, text)` tells the operators of the server what went wrong. Touched from one event loop only.
+    """
+
+    def __init__(self, log_name: str, system: str, journal: Journal, clock: Clock, report: Callable[[str, str], None]) -> None:
+        self.log_name = log_name
+        self.system = system
+        self.uid = 0
+        self.figures = Figures()
+        self.tail = Tail(0, 0)
+        self.journal = journal
+        self.replayed_count = 0
+        self.snapshot_position = 0
+        # Counts the times that the working state was thrown away: who holds a piece of it looks whether it is still that one.
+        self.generation = 0
+        self._clock = clock
+        self._report = report
+        self._core: Core[Future] = Core(State(system))
+        self._loop = asyncio.get_running_loop()
+        self._in_flight: set[asyncio.Future[None]] = set()
+        self._scheduled: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._rebuilding: asyncio.Task[None] | None = None
+        self.closed = False
+
+    async def start(self, server_version: str) -> None:
+        """Read the log, then write that a server has begun to write it."""
+        await self._recover()
+        await self.submit(Start(server_version), SERVER)
+
+    async def submit(self, command: object, call: Call) -> Answer:
+        """Decide the command and return once its facts are durable. Refusal: nothing was changed."""
+        ticket: Future = self._loop.create_future()
+        self.offer(command, call, ticket)
+        return await self.answer(ticket, call)
+
+    def offer(self, command: object, call: Call, ticket: Future) -> None:
+        """The command waits for its turn, in the order of offers of its priority; `answer` the ticket later."""
+        if self.closed:
+            raise draining()
+        self._core.offer(command, call, ticket)
+        self._schedule()
+
+    async def answer(self, ticket: Future, call: Call) -> Answer:
+        """What became of an offered command."""
+        outcome: Outcome = await ticket
+        if not outcome.retried:
+            return Answer(outcome.sequence, outcome.entry, outcome.index)
+        rows = await self.journal.read(self.log_name, outcome.sequence - 1, 1)
+        entry = recovery.entry_of(self.log_name, rows[0])
+        return Answer(outcome.sequence, entry, _own_fact(entry, call))
+
+    async def read(self, query: Callable[[State], T]) -> T:
+        """What the query makes of the working state, once that is durable. The query takes copies, and under 1 ms."""
+        core = self._core
+        value = query(core.state)
+        if core.state.sequence <= core.durable_sequence:
+            return value
+        ticket: Future = self._loop.create_future()
+        core.read(ticket, value)
+        await ticket
+        return value
+
+    @property
+    def state(self) -> State:
+        """The working state: for figures about it, and for snapshots between turns."""
+        return self._core.state
+
+    @property
+    def dropped_conclusions(self) -> int:
+        """Conclusions that found no room in their entry."""
+        return self._core.dropped_conclusions
+
+    def now_ns(self) -> int:
+        """Engine time."""
+        return self._clock.now_ns()
+
+    def expiry(self) -> Callable[[], bool]:
+        """Tells whether the loop was held for long enough; begins anew whenever it says so."""
+        end_ns = self._clock.monotonic_ns() + WORK_NS
+
+        def expired() -> bool:
+            nonlocal end_ns
+            now_ns = self._clock.monotonic_ns()
+            if now_ns < end_ns:
+                return False
+            end_ns = now_ns + WORK_NS
+            return True
+
+        return expired
+
+    async def close(self) -> None:
+        """Refuse what waits, and let finish what is on its way to the journal."""
+        self.closed = True
+        for handle in (self._timer, self._scheduled):
+            if handle is not None:
+                handle.cancel()
+        settle(self._core.abandon(draining()))
+        self.tail.close()
+        if self._rebuilding is not None:
+            self._rebuilding.cancel()
+            await asyncio.gather(self._rebuilding, return_exceptions=True)
+        if self._in_flight:
+            await asyncio.wait(self._in_flight)
+
+    # Turns.
+
+    def _schedule(self) -> None:
+        if self._scheduled is None and not self.closed:
+            self._scheduled = self._loop.call_soon(self._run)
+
+    def _run(self) -> None:
+        self._scheduled = None
+        if len(self._in_flight) >= IN_FLIGHT_MAX or self._rebuilding is not None or self.closed:
+            return
+        turn = self._take_turn()
+        if turn is None:
+            return
+        if turn.rows:
+            self._append(turn)
+        settle(self._core.durable(self._core.durable_sequence))
+        if self._core.has_work:
+            self._schedule()
+        self._set_timer()
+
+    def _take_turn(self) -> Turn | None:
+        """A turn; None when it broke, and everything is being rebuilt."""
+        self._core.space = self.journal.space().state
+        begin_ns = self._clock.monotonic_ns()
+        turn = None
+        try:
+            turn = self._core.turn(self.now_ns(), self.expiry())
+        finally:
+            if turn is None:
+                self._fail("turn_failed", "a command could not be decided")
+        took_ns = self._clock.monotonic_ns() - begin_ns
+        self.figures.turn_count += 1
+        self.figures.turn_ns += took_ns
+        self.figures.turn_ns_max = max(self.figures.turn_ns_max, took_ns)
+        return turn
+
+    def _append(self, turn: Turn) -> None:
+        begin_ns = self._clock.monotonic_ns()
+        future = self.journal.append(self.log_name, turn.expected, turn.rows)
+        self._in_flight.add(future)
+        future.add_done_callback(lambda done: self._appended(done, turn, begin_ns, self.generation))
+
+    def _appended(self, future: "asyncio.Future[None]", turn: Turn, begin_ns: int, generation: int) -> None:
+        self._in_flight.discard(future)
+        problem = None if future.cancelled() else future.exception()
+        if future.cancelled() or problem is not None:
+            if generation == self.generation:
+                self._fail("append_failed", str(problem))
+            return
+        self.figures.append_ns += self._clock.monotonic_ns() - begin_ns
+        self.figures.entry_count += len(turn.rows)
+        self.figures.log_bytes += sum(len(row.body) + sum(len(body) for _, body in row.columns) for row in turn.rows)
+        settle(self._core.durable(turn.rows[-1].sequence))
+        self.tail.push(Item.of(entry, row.checksum, len(row.body)) for entry, row in zip(turn.entries, turn.rows, strict=True))
+        self._schedule()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline_ns = self._core.next_deadline_ns()
+        if deadline_ns is not None and not self.closed:
+            pause_s = RETRY_S if self._core.space is SpaceState.READ_ONLY else TICK_INTERVAL_MIN_S
+            wait_s = max(pause_s, (deadline_ns - self.now_ns()) / 1e9)
+            self._timer = self._loop.call_later(wait_s, self._schedule)
+
+    # Failure.
+
+    def _fail(self, event: str, text: str) -> None:
+        """The working state is not what the journal holds: tell all who wait, and read the log anew."""
+        self._report(event, f"{self.log_name}: {text}")
+        self.figures.failure_count += 1
+        self.generation += 1
+        settle(self._core.failed())
+        if self._rebuilding is None and not self.closed:
+            self._rebuilding = self._loop.create_task(self._rebuild())
+
+    async def _rebuild(self) -> None:
+        while True:
+            if self._in_flight:
+                await asyncio.wait(self._in_flight)
+            try:
+                await self._recover()
+                break
+            except JournalError as problem:
+                self._report("rebuild_failed", f"{self.log_name}: {problem}")
+                await asyncio.sleep(RETRY_S)
+        self._rebuilding = None
+        self._schedule()
+
+    async def _recover(self) -> None:
+        recovered = await recovery.recover(self.journal, self.log_name, self.system, self.expiry())
+        self._core.reset(recovered.state)
+        self.uid = recovered.head.uid
+        self.replayed_count = recovered.replayed_count
+        self.snapshot_position = recovered.snapshot_position
+        self.tail.rebase(recovered.head.last, recovered.head.last_checksum)
+
+
+def settle(settled: Iterable[Settled[Future]]) -> None:
+    """Give the answers; who has gone meanwhile gets none."""
+    for one in settled:
+        if one.ticket.done():
+            continue
+        if isinstance(one.answer, Refusal):
+            one.ticket.set_exception(one.answer)
+        else:
+            one.ticket.set_result(one.answer)
+
+
+def draining() -> Refusal:
+    """The server, or this system, is going."""
+    return Refusal(errors_pb2.ERROR_REASON_DRAINING, "the server is going; try another or try again")
+
+
+def _own_fact(entry: log.Entry, call: Call) -> int:
+    """Index of the first fact that answers the call: in an entry of several batches, the batch that bears its request id."""
+    for index, fact in enumerate(entry.facts):
+        reported = fact.events_reported
+        if fact.HasField("events_reported") and (reported.reporter, reported.request_id) == (call.actor, call.request_id):
+            return index
+    return 0

@@ -1,0 +1,165 @@
+"""Decisions about event batches: which events are taken, which batch is new."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from vsm.v1 import events_pb2 as pb
+from vsm.v1 import log_pb2 as log
+
+from vsm_server.model.producers import Producers
+from vsm_server.model.units import Units
+from vsm_server.operators.columns import ABSENT, Columns, Words
+
+AHEAD_MAX_NS = 5_000_000_000
+RETENTION_NS = 24 * 3600 * 1_000_000_000
+REJECTIONS_TOLD = 16
+# Events of a batch.
+EVENTS_MAX = 10_000
+
+BATCH_MALFORMED = pb.REJECTION_REASON_BATCH_MALFORMED
+UNIT_UNKNOWN = pb.REJECTION_REASON_UNIT_UNKNOWN
+TIME_OUT_OF_RANGE = pb.REJECTION_REASON_TIME_OUT_OF_RANGE
+
+
+@dataclass(frozen=True, slots=True)
+class ReportBatch:
+    """A batch as the edge has read it.
+
+    `columns` and `message` are None when the batch cannot be read; `malformed` then says why. `refused` are the events that are
+    refused whatever the state, by position, each with its reason and words. `receive_ns` stands for a time of 0. `producer` is empty
+    outside of streams.
+    """
+
+    receive_ns: int
+    count: int
+    columns: Columns | None
+    message: pb.EventColumns | None
+    malformed: str = ""
+    refused: Sequence[tuple[int, pb.RejectionReason, str]] = ()
+    producer: str = ""
+    epoch: int = 0
+    batch_number: int = 0
+    applied: pb.Attenuation | None = None
+    request_id: str = ""
+    digest: int = 0
+
+
+@dataclass(slots=True)
+class Taken:
+    """What of a batch goes on to the operators: its columns, which events (bool), the dense number of each one's unit (-1: none)."""
+
+    columns: Columns
+    keep: NDArray[np.bool_]
+    unit_slot: NDArray[np.int32]
+
+
+@dataclass(slots=True)
+class _Refusals:
+    """Events refused so far: which, and the first words about it."""
+
+    keep: NDArray[np.bool_]
+    told: list[pb.Rejection] = field(default_factory=list)
+
+    def refuse(self, which: NDArray[np.int64], reason: pb.RejectionReason, detail: Callable[[int], str]) -> None:
+        fresh = which[self.keep[which]]
+        self.keep[fresh] = False
+        self.told += [pb.Rejection(index=at, reason=reason, detail=detail(at)) for at in fresh[:REJECTIONS_TOLD].tolist()]
+
+    def take_over(self, refused: Sequence[tuple[int, pb.RejectionReason, str]]) -> None:
+        """What the edge refused."""
+        self.keep[[at for at, _, _ in refused]] = False
+        self.told += [pb.Rejection(index=at, reason=reason, detail=detail) for at, reason, detail in refused[:REJECTIONS_TOLD]]
+
+
+def is_new(producers: Producers, batch: ReportBatch, actor: str) -> bool:
+    """Whether the batch must be applied; batches outside of streams always. Refusals as Producers.is_new."""
+    return not batch.producer or producers.is_new((actor, batch.producer), batch.epoch, batch.batch_number)
+
+
+def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsReported, Taken | None]:
+    """The fact, without its columns, and what the operators get to see."""
+    fact = log.EventsReported(
+        producer=batch.producer,
+        epoch=batch.epoch,
+        batch_number=batch.batch_number,
+        receive_time_unix_nano=batch.receive_ns,
+        reporter=actor,
+        request_id=batch.request_id,
+        request_digest=batch.digest,
+        count=batch.count,
+    )
+    if batch.applied is not None:
+        fact.applied.CopyFrom(batch.applied)
+    if batch.columns is None:
+        fact.rejections.add(batch_number=batch.batch_number, reason=BATCH_MALFORMED, detail=batch.malformed)
+        return fact, None
+    refusals = _Refusals(np.ones(batch.count, np.bool_))
+    refusals.take_over(batch.refused)
+    _refuse_times(refusals, batch.columns, batch.receive_ns)
+    slots = unit_slots(batch.columns.unit, units)
+    _refuse_units(refusals, batch.columns.unit, slots)
+    _tell(fact, refusals, batch.batch_number)
+    return fact, Taken(batch.columns, refusals.keep, slots)
+
+
+def kept(fact: log.EventsReported) -> NDArray[np.bool_]:
+    """Which events of a batch were taken, from its fact."""
+    keep = np.ones(fact.count, np.bool_)
+    keep[np.array(fact.rejected_index, np.int64)] = False
+    return keep
+
+
+def receipt(sequence: int, facts: Sequence[log.EventsReported]) -> pb.Receipt:
+    """What became of batches, from their facts; `sequence` is the position after them."""
+    refused = [_rejected_count(fact) for fact in facts]
+    told = [rejection for fact in facts for rejection in fact.rejections]
+    return pb.Receipt(
+        sequence=sequence,
+        accepted_count=sum(fact.count for fact in facts) - sum(refused),
+        rejected_count=sum(refused),
+        late_count=sum(fact.late_count for fact in facts),
+        rejections=told[:REJECTIONS_TOLD],
+    )
+
+
+def _rejected_count(fact: log.EventsReported) -> int:
+    whole = any(not rejection.HasField("index") for rejection in fact.rejections)
+    return fact.count if whole else len(fact.rejected_index)
+
+
+def _refuse_times(refusals: _Refusals, columns: Columns, now_ns: int) -> None:
+    def offset(at: int) -> str:
+        return f"{abs(int(columns.time[at]) - now_ns) / 1e9:.1f} s"
+
+    ahead = np.flatnonzero(columns.time > now_ns + AHEAD_MAX_NS)
+    refusals.refuse(ahead, TIME_OUT_OF_RANGE, lambda at: f"{offset(at)} ahead of arrival; at most 5 s are allowed")
+    behind = np.flatnonzero(columns.time < now_ns - RETENTION_NS)
+    refusals.refuse(behind, TIME_OUT_OF_RANGE, lambda at: f"{offset(at)} old; at most 24 h are allowed")
+
+
+def _refuse_units(refusals: _Refusals, words: Words, slots: NDArray[np.int32]) -> None:
+    named = np.array([*map(bool, words.dictionary), False])
+    unknown = np.flatnonzero((slots < 0) & named[_places(words)])
+    refusals.refuse(unknown, UNIT_UNKNOWN, lambda at: f"no unit {words.dictionary[words.index[at]]!r} is registered")
+
+
+def _tell(fact: log.EventsReported, refusals: _Refusals, batch_number: int) -> None:
+    if not refusals.told:
+        return
+    fact.rejected_index.extend(np.flatnonzero(~refusals.keep).tolist())
+    first = sorted(refusals.told, key=lambda rejection: rejection.index)[:REJECTIONS_TOLD]
+    for rejection in first:
+        rejection.batch_number = batch_number
+    fact.rejections.extend(first)
+
+
+def unit_slots(words: Words, units: Units) -> NDArray[np.int32]:
+    """Dense number of each event's unit, -1 for none."""
+    return np.append(units.slots_of(words.dictionary), np.int32(-1))[_places(words)]
+
+
+def _places(words: Words) -> NDArray[np.uint32]:
+    """Place of each event's word in the dictionary; behind its end for an absent one."""
+    return np.where(words.index == ABSENT, np.uint32(len(words.dictionary)), words.index)

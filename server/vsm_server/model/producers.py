@@ -1,0 +1,68 @@
+"""Producers of event streams: the last batch of each, so that a batch takes effect once."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vsm.v1 import errors_pb2
+
+from vsm_server.model import codec
+from vsm_server.refusal import Refusal
+
+VERSION = 1
+PRODUCERS_MAX = 100_000
+IDLE_NS = 24 * 3600 * 1_000_000_000
+
+
+class Place(NamedTuple):
+    """Where a producer stands: its epoch, its last batch in the log, and when that came (ns)."""
+
+    epoch: int
+    batch_number: int
+    time_ns: int
+
+
+NOWHERE = Place(0, 0, 0)
+
+
+class Producers:
+    """Places by (subject, producer), the longest idle first. Idle for 24 h, or beyond PRODUCERS_MAX the longest idle: forgotten."""
+
+    def __init__(self) -> None:
+        self._places: OrderedDict[tuple[str, str], Place] = OrderedDict()
+
+    def place(self, subject: str, producer: str) -> Place:
+        """Where it stands; epoch 0, batch 0 for an unknown one."""
+        return self._places.get((subject, producer), NOWHERE)
+
+    def check_epoch(self, subject: str, producer: str, epoch: int) -> Place:
+        """Where a producer of this epoch goes on from; Refusal PRODUCER_FENCED for an epoch that is over."""
+        place = self.place(subject, producer)
+        if epoch < place.epoch:
+            message = f"producer {producer!r} has moved on to epoch {place.epoch}"
+            raise Refusal(errors_pb2.ERROR_REASON_PRODUCER_FENCED, message)
+        return place if epoch == place.epoch else Place(epoch, 0, 0)
+
+    def is_new(self, key: tuple[str, str], epoch: int, batch_number: int) -> bool:
+        """Whether the batch comes next (False: it is in the log already); Refusal BATCH_OUT_OF_SEQUENCE for a gap."""
+        expected = self.check_epoch(*key, epoch).batch_number + 1
+        if batch_number > expected:
+            message = f"batch {batch_number} came where {expected} must come"
+            raise Refusal(errors_pb2.ERROR_REASON_BATCH_OUT_OF_SEQUENCE, message, metadata={"expected": str(expected)})
+        return batch_number == expected
+
+    def reported(self, key: tuple[str, str], place: Place) -> None:
+        """A batch is in the log."""
+        self._places[key] = place
+        self._places.move_to_end(key)
+        while len(self._places) > PRODUCERS_MAX or next(iter(self._places.values())).time_ns < place.time_ns - IDLE_NS:
+            self._places.popitem(last=False)
+
+    def encode(self) -> Iterator[bytes]:
+        """Parts of the section."""
+        return iter([codec.pack_json([[*key, *place] for key, place in self._places.items()])])
+
+    def decode(self, parts: list[bytes]) -> None:
+        """Take over what `encode` gave."""
+        for subject, producer, *place in codec.unpack_json(parts[0]):
+            self._places[subject, producer] = Place(*place)

@@ -1,0 +1,125 @@
+"""One producer's stream of batches: read, decided, acknowledged once durable."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from vsm.v1 import errors_pb2, events_pb2, operations_pb2
+
+from vsm_server.engine.shell import Answer, Engine
+from vsm_server.model import batches
+from vsm_server.model.call import Call
+from vsm_server.refusal import Refusal, invalid
+from vsm_server.rpc import batch_stage, caller
+from vsm_server.rpc.asking import call_of
+from vsm_server.rpc.errors import Context
+
+# Batches of a stream that may wait for their acknowledgement.
+WINDOW = 32
+
+Requests = AsyncIterator[operations_pb2.StreamEventsRequest]
+Response = operations_pb2.StreamEventsResponse
+
+
+class Fences:
+    """The newest stream of each producer of a system: it ends the one before."""
+
+    def __init__(self) -> None:
+        self._newest: dict[tuple[str, str, str], asyncio.Future[None]] = {}
+
+    def enter(self, key: tuple[str, str, str]) -> "asyncio.Future[None]":
+        """Resolves when a newer stream of the same producer has come."""
+        before = self._newest.get(key)
+        if before is not None and not before.done():
+            before.set_result(None)
+        fence: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._newest[key] = fence
+        return fence
+
+    def leave(self, key: tuple[str, str, str], fence: "asyncio.Future[None]") -> None:
+        """The stream is over."""
+        if self._newest.get(key) is fence:
+            del self._newest[key]
+
+
+class EventStream:
+    """From the opening to the end. The reader puts batches into the engine, in order; acknowledgements go out as they become durable."""
+
+    def __init__(self, engine: Engine, opening: operations_pb2.StreamEventsOpen, context: Context, fence: "asyncio.Future[None]") -> None:
+        self._engine = engine
+        self._opening = opening
+        self._context = context
+        self._fence = fence
+        self._ending = caller.ending()
+        self._identity = caller.identity()
+        self._call: Call = call_of()
+        self._waiting: deque[tuple[int, asyncio.Future[Any]]] = deque()
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+
+    async def run(self, requests: Requests) -> None:
+        """Until the client has sent its last and all is acknowledged; Refusal when it ends otherwise."""
+        producer, epoch = self._opening.producer, self._opening.epoch
+        place = await self._engine.read(lambda state: state.producers.check_epoch(self._call.actor, producer, epoch))
+        await self._context.write(Response(batch_number=place.batch_number, window=WINDOW))
+        reader = asyncio.get_running_loop().create_task(self._read(requests))
+        for future in (self._ending, self._fence, reader):
+            future.add_done_callback(lambda _: self._changed.set())
+        try:
+            await self._acknowledge(reader)
+        finally:
+            reader.cancel()
+            await asyncio.wait([reader])
+
+    async def _read(self, requests: Requests) -> None:
+        async for request in requests:
+            if request.HasField("open"):
+                raise invalid("open", "only in the first request")
+            while len(self._waiting) >= WINDOW:
+                self._room.clear()
+                await self._room.wait()
+            self._offer(request)
+
+    def _offer(self, request: operations_pb2.StreamEventsRequest) -> None:
+        if request.batch_number == 0:
+            raise invalid("batch_number", "1, 2, 3, …")
+        batch = batch_stage.read(request.batch, self._engine.now_ns(), self._identity)
+        named = replace(batch, producer=self._opening.producer, epoch=self._opening.epoch, batch_number=request.batch_number)
+        ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        ticket.add_done_callback(lambda _: self._changed.set())
+        self._engine.offer(named, self._call, ticket)
+        self._waiting.append((request.batch_number, ticket))
+
+    async def _acknowledge(self, reader: "asyncio.Task[None]") -> None:
+        while True:
+            self._changed.clear()
+            if self._waiting and self._waiting[0][1].done():
+                await self._respond()
+            self._refuse_end()
+            if reader.done() and not self._waiting:
+                return reader.result()
+            if not (self._waiting and self._waiting[0][1].done()):
+                await self._changed.wait()
+
+    async def _respond(self) -> None:
+        """One response for all that is durable at the front."""
+        number, answers = 0, []
+        while self._waiting and self._waiting[0][1].done():
+            number, ticket = self._waiting.popleft()
+            answers.append(await self._engine.answer(ticket, self._call))
+        self._room.set()
+        await self._context.write(Response(batch_number=number, receipt=receipt_of(answers), window=WINDOW))
+
+    def _refuse_end(self) -> None:
+        if self._ending.done():
+            raise self._ending.result()
+        if self._fence.done():
+            message = f"a newer stream of producer {self._opening.producer!r} has taken over"
+            raise Refusal(errors_pb2.ERROR_REASON_PRODUCER_FENCED, message)
+
+
+def receipt_of(answers: list[Answer]) -> events_pb2.Receipt:
+    """What became of several batches, in one receipt."""
+    return batches.receipt(max(answer.sequence for answer in answers), [a.fact.events_reported for a in answers if a.entry is not None])

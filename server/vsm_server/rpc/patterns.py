@@ -1,0 +1,45 @@
+"""PatternService: rules over events. What runs them beside the engine comes with the pattern engine."""
+# ruff: noqa: N802  methods have the names of the contract
+
+from vsm.v1 import patterns_pb2 as pb
+from vsm.v1 import patterns_pb2_grpc
+
+from vsm_server.engine.engines import Engines
+from vsm_server.rpc import paging
+from vsm_server.rpc.asking import call_of, here
+from vsm_server.rpc.errors import Context
+
+
+class PatternServicer(patterns_pb2_grpc.PatternServiceServicer):
+    """Patterns of any system."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    async def CreatePattern(self, request: pb.CreatePatternRequest, _: Context) -> pb.CreatePatternResponse:
+        """As created; it runs from the next event on."""
+        answer = await self._engines.system(request.pattern.name).submit(request, call_of(request))
+        return pb.CreatePatternResponse(pattern=answer.fact.pattern_set.pattern)
+
+    async def GetPattern(self, request: pb.GetPatternRequest, _: Context) -> pb.GetPatternResponse:
+        """One pattern."""
+        pattern = await self._engines.system(request.name).read(lambda state: state.patterns.get(request.name))
+        return pb.GetPatternResponse(pattern=pattern)
+
+    async def ListPatterns(self, request: pb.ListPatternsRequest, _: Context) -> pb.ListPatternsResponse:
+        """A page, by name."""
+        engine = self._engines.system(request.parent)
+        after, size = paging.name_before(request.page_token), paging.size_of(request.page_size)
+        patterns = await engine.read(lambda state: state.patterns.page(after, size + 1))
+        token = paging.token_after(patterns[size - 1].name) if len(patterns) > size else ""
+        return pb.ListPatternsResponse(patterns=patterns[:size], next_page_token=token, resume_token=here(engine))
+
+    async def UpdatePattern(self, request: pb.UpdatePatternRequest, _: Context) -> pb.UpdatePatternResponse:
+        """As changed."""
+        answer = await self._engines.system(request.pattern.name).submit(request, call_of(request))
+        return pb.UpdatePatternResponse(pattern=answer.fact.pattern_set.pattern)
+
+    async def DeletePattern(self, request: pb.DeletePatternRequest, _: Context) -> pb.DeletePatternResponse:
+        """It is gone."""
+        await self._engines.system(request.name).submit(request, call_of(request))
+        return pb.DeletePatternResponse()
