@@ -1,5 +1,7 @@
 """What happens to a raised signal: answers, and what its clock does when nobody gives one that restores."""
 
+from dataclasses import replace
+
 from vsm.v1 import algedonic_pb2 as pb
 from vsm.v1 import errors_pb2
 from vsm.v1 import log_pb2 as log
@@ -34,7 +36,8 @@ def resolve(signals: Signals, name: str, comment: str, ctx: Context) -> list[log
     if not signals.is_open(name):
         return []
     answer = pb.Acknowledgement(kind=pb.ACKNOWLEDGEMENT_KIND_RESOLVED, comment=comment)
-    return acknowledge(signals, pb.AcknowledgeSignalRequest(name=name, acknowledgement=answer), ctx)
+    own = replace(ctx, actor="")
+    return acknowledge(signals, pb.AcknowledgeSignalRequest(name=name, acknowledgement=answer), own)
 
 
 def escalate(signals: Signals, name: str, ctx: Context) -> list[log.Fact]:
