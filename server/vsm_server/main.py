@@ -21,7 +21,7 @@ from typing import Literal, cast
 import grpc
 import uvloop
 from grpc_health.v1 import health_pb2_grpc
-from vsm.v1 import security_pb2_grpc
+from vsm.v1 import algedonic_pb2_grpc, operations_pb2_grpc, patterns_pb2_grpc, security_pb2_grpc, system_pb2_grpc
 
 from vsm_server.config import OPTIONS, Config, ConfigInvalid, add_options, read_config
 from vsm_server.engine.clock import ClockBehind, EngineClock
@@ -32,12 +32,16 @@ from vsm_server.journal.memory import MemoryJournal
 from vsm_server.journal.port import Journal, JournalError, SpaceState
 from vsm_server.journal.sqlite import SqliteJournal
 from vsm_server.logs import log_to
+from vsm_server.rpc.algedonic import AlgedonicServicer
 from vsm_server.rpc.chain import Chain, Circumstances
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.health import HealthServicer
+from vsm_server.rpc.operations import OperationsServicer
+from vsm_server.rpc.patterns import PatternServicer
 from vsm_server.rpc.reflection import add_reflection
 from vsm_server.rpc.security import Mint, SecurityServicer
 from vsm_server.rpc.server import SERVICES, listen, make_server
+from vsm_server.rpc.systems import SystemServicer
 from vsm_server.security import keys
 from vsm_server.security.access import rules
 from vsm_server.security.admin import AdminToken
@@ -57,6 +61,11 @@ SERVICE_NAMES = tuple(service.full_name for service in SERVICES)
 
 def _version() -> str:
     return importlib.metadata.version("vsm-server")
+
+
+def _dependencies() -> dict[str, str]:
+    """Versions of what the server is built on, by name."""
+    return {name: importlib.metadata.version(name) for name in ("grpcio", "protobuf", "numpy", "protovalidate", "uvloop")}
 
 
 def _draw_uid() -> int:
@@ -151,8 +160,12 @@ def _grpc_server(rooms: Rooms) -> grpc.aio.Server:
         new_id=_new_id,
     )
     server = make_server([Chain(circumstances)])
-    security = SecurityServicer(rooms.mint, rooms.engines.server, rooms.revoked)
-    security_pb2_grpc.add_SecurityServiceServicer_to_server(security, server)
+    engines = rooms.engines
+    algedonic_pb2_grpc.add_AlgedonicServiceServicer_to_server(AlgedonicServicer(engines), server)
+    operations_pb2_grpc.add_OperationsServiceServicer_to_server(OperationsServicer(engines), server)
+    patterns_pb2_grpc.add_PatternServiceServicer_to_server(PatternServicer(engines), server)
+    security_pb2_grpc.add_SecurityServiceServicer_to_server(SecurityServicer(rooms.mint, engines.server, rooms.revoked), server)
+    system_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(engines, _version(), _dependencies()), server)
     health_pb2_grpc.add_HealthServicer_to_server(rooms.health, server)
     add_reflection(server, (*SERVICE_NAMES, "grpc.health.v1.Health"))
     return server

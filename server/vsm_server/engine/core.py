@@ -116,7 +116,7 @@ class Core(Generic[T]):
         while count < COMMANDS_MAX and self._queue and not (count and expired()):
             waiting = self._queue.take()
             self._deciding = [waiting.ticket]
-            count += self._handle(waiting, now_ns, out)
+            count += self._take_up(waiting, now_ns, out)
         self._deciding = []
         return Turn(expected, out.rows, out.entries)
 
@@ -149,7 +149,7 @@ class Core(Generic[T]):
     def _answer(self, ticket: T, answer: Any) -> None:
         self._answers.append((self.state.sequence, Settled(ticket, answer)))
 
-    def _handle(self, waiting: Waiting[T], now_ns: int, out: _Written) -> int:
+    def _take_up(self, waiting: Waiting[T], now_ns: int, out: _Written) -> int:
         try:
             self._check_space(waiting)
             if isinstance(waiting.command, ReportBatch):

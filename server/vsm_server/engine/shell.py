@@ -166,9 +166,9 @@ class Engine:
     async def close(self) -> None:
         """Refuse what waits, and let finish what is on its way to the journal."""
         self.closed = True
-        for handle in (self._timer, self._scheduled):
-            if handle is not None:
-                handle.cancel()
+        for planned in (self._timer, self._scheduled):
+            if planned is not None:
+                planned.cancel()
         settle(self._core.abandon(draining()))
         self.tail.close()
         if self._rebuilding is not None:
@@ -214,10 +214,10 @@ class Engine:
         return turn
 
     def _append(self, turn: Turn) -> None:
-        begin_ns = self._clock.monotonic_ns()
+        begin_ns, generation = self._clock.monotonic_ns(), self.generation
         future = self.journal.append(self.log_name, turn.expected, turn.rows)
         self._in_flight.add(future)
-        future.add_done_callback(lambda done: self._appended(done, turn, begin_ns, self.generation))
+        future.add_done_callback(lambda done: self._appended(done, turn, begin_ns, generation))
 
     def _appended(self, future: "asyncio.Future[None]", turn: Turn, begin_ns: int, generation: int) -> None:
         self._in_flight.discard(future)
