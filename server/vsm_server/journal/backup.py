@@ -6,8 +6,19 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from vsm_server.journal.format import ADVICE, FILE_NAME, check_file, check_identity, check_structure, connect, sync_directory, wal_of
-from vsm_server.journal.port import Unusable, WriteFailed
+from vsm_server.journal.format import (
+    ADVICE,
+    FILE_NAME,
+    SEQUENCE_BITS,
+    check_file,
+    check_identity,
+    check_structure,
+    connect,
+    sync_directory,
+    wal_of,
+)
+from vsm_server.journal.port import JournalError, Unusable, WriteFailed
+from vsm_server.journal.rows import restored
 
 # Pages copied in one go, and the pause behind them in which the server has the disk for itself.
 SLICE_PAGES = 256
@@ -61,6 +72,7 @@ def restore(source: Path, data_dir: Path, progress: Progress, draw_uid: Callable
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _copy_file(source, draft, progress)
         _check_all(draft)
+        _check_rows(draft)
         _renew(draft, draw_uid)
         _make_durable(draft)
         (data_dir / FILE_NAME).hardlink_to(draft)  # unlike a rename it replaces nothing
@@ -104,7 +116,7 @@ def _copy_file(source: Path, draft: Path, progress: Progress) -> None:
 
 
 def _check_all(path: Path) -> None:
-    """The slow check, of every page."""
+    """The slow check of the structure, which reads every page but not what is in the rows."""
     connection = connect(path)
     try:
         try:
@@ -114,6 +126,19 @@ def _check_all(path: Path) -> None:
         if problems:
             raise Unusable(f"{path} is damaged ({'; '.join(problems)}). {ADVICE}")
         check_structure(connection, path)
+    finally:
+        connection.close()
+
+
+def _check_rows(path: Path) -> None:
+    """Every entry and its columns hold their checksums."""
+    connection = connect(path)
+    try:
+        names = dict(connection.execute("SELECT number, coalesce(name, '') FROM logs").fetchall())
+        for found in connection.execute("SELECT * FROM arrivals"):
+            restored(names.get(found[0] >> SEQUENCE_BITS, ""), found, with_columns=True)
+    except JournalError as error:
+        raise Unusable(f"{path} is damaged: {error}. {ADVICE}") from error
     finally:
         connection.close()
 

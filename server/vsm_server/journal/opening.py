@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vsm_server.journal.format import (
+    ADVICE,
     SEQUENCE_BITS,
     SEQUENCE_MAX,
     Durability,
@@ -50,7 +51,7 @@ def open_directory(data_dir: Path, durability: Durability) -> Opened:
         os.close(lock)
         if isinstance(error, Unusable):
             raise
-        raise Unusable(f"{data_dir} cannot be used: {error}.") from error
+        raise Unusable(f"{data_dir} is damaged or cannot be read: {error}. {ADVICE}") from error
 
 
 def _logs(connection: sqlite3.Connection) -> dict[str, tuple[int, Head]]:

@@ -130,7 +130,8 @@ class Journal(Protocol):
         """Append rows, all or none, after the entry `expected` (0: the log is empty); sequences follow on without a gap.
 
         Fails with Conflict when the log ends elsewhere, with WriteFailed otherwise. Appends that wait may share one transaction;
-        one that conflicts harms no other log's.
+        one that conflicts harms no other. What was built on one that failed fails too, with Conflict, or with WriteFailed in the
+        same transaction.
         """
         ...
 

@@ -157,7 +157,8 @@ class Writer(threading.Thread):
                 for append in appends:
                     self._append([append])
                 return
-            outcomes += [(append, self._failure(error)) for append in fitting]
+            failure = self._failure(error)
+            outcomes += [(append, failure) for append in fitting]
         else:
             for log, last in ends.items():
                 self.tails[log].last = last
