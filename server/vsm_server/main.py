@@ -88,6 +88,9 @@ class ProcessClock:
     def monotonic_ns(self) -> int:
         return time.monotonic_ns()
 
+    def difference_ns(self) -> int:
+        return self._engine.difference_ns(time.time_ns())
+
     def now_unix_s(self) -> float:
         return self.now_ns() / 1e9
 

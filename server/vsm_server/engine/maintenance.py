@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from vsm_server.engine import snapshots
+from vsm_server.engine import alarms, snapshots
+from vsm_server.engine.clock import TOLD_NS
 from vsm_server.engine.shell import Clock, Engine
-from vsm_server.journal.port import JournalError
+from vsm_server.journal.port import JournalError, SpaceState
+from vsm_server.refusal import Refusal
 
-INTERVAL_S = 10.0
-TRIM_EVERY = 6
+INTERVAL_S = 1.0
+TRIM_EVERY = 60
 
 
 class Fleet(Protocol):
@@ -64,13 +66,16 @@ async def run(fleet: Fleet, clock: Clock, report: Callable[[str, str], None]) ->
         passes += 1
         for engine in fleet.all():
             try:
-                await _look_after(engine, schedule, clock.now_ns(), trim=passes % TRIM_EVERY == 0)
-            except JournalError as problem:
+                await _look_after(engine, schedule, clock, trim=passes % TRIM_EVERY == 0)
+            except (JournalError, Refusal) as problem:
                 report("maintenance_failed", f"{engine.log_name}: {problem}")
 
 
-async def _look_after(engine: Engine, schedule: Schedule, now_ns: int, *, trim: bool) -> None:
-    name, log_bytes = engine.log_name, engine.figures.log_bytes
+async def _look_after(engine: Engine, schedule: Schedule, clock: Clock, *, trim: bool) -> None:
+    name, log_bytes, now_ns = engine.log_name, engine.figures.log_bytes, clock.now_ns()
+    if engine.is_of_a_system:
+        await alarms.tell(engine, alarms.DISK_LOW, holds=engine.journal.space().state is not SpaceState.ROOMY)
+        await alarms.tell(engine, alarms.CLOCK_APART, holds=abs(clock.difference_ns()) > TOLD_NS)
     changed = engine.state.sequence > engine.snapshot_position
     if schedule.wants_snapshot(name, now_ns, log_bytes, changed=changed) and await snapshots.take(engine):
         schedule.snapshot_taken(name, now_ns, log_bytes)

@@ -38,6 +38,10 @@ class Clock(Protocol):
         """Time that only grows."""
         ...
 
+    def difference_ns(self) -> int:
+        """How far the wall clock is ahead of engine time."""
+        ...
+
 
 @dataclass(slots=True)
 class Figures:
@@ -139,6 +143,11 @@ class Engine:
     def state(self) -> State:
         """The working state: for figures about it, and for snapshots between turns."""
         return self._core.state
+
+    @property
+    def is_of_a_system(self) -> bool:
+        """Whether it is the log of a system, not the server's own."""
+        return self.system.startswith("systems/")
 
     @property
     def dropped_conclusions(self) -> int:

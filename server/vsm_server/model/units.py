@@ -1,7 +1,7 @@
 """Units of System 1: who they are, and whether they are heard."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,7 @@ class Units:
 
     def slots_of(self, segments: Sequence[str]) -> NDArray[np.int32]:
         """Dense number of each; -1 for an unknown one."""
-        get = self._slots.get
-        return np.fromiter((get(segment, -1) for segment in segments), np.int32, len(segments))
+        return np.fromiter(map(self._slots.get, segments, repeat(-1)), np.int32, len(segments))
 
     def segment_at(self, slot: int) -> str:
         """The unit that has the slot."""
