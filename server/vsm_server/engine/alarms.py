@@ -25,7 +25,7 @@ class Condition:
 
 DISK_LOW = Condition("disk_low", sub.SEVERITY_HIGH, "the disk of the server is almost full: events are refused until there is room again")
 CLOCK_APART = Condition(
-    "clock_apart", sub.SEVERITY_MEDIUM, "the clock of the server's machine was set: it differs from engine time by over 1 s"
+    "clock_apart", sub.SEVERITY_MEDIUM, "the clock of the server was set: it differs from engine time by over 1 s"
 )
 
 

@@ -73,8 +73,11 @@ async def run(fleet: Fleet, clock: Clock, report: Callable[[str, str], None]) ->
 
 async def _look_after(engine: Engine, schedule: Schedule, clock: Clock, *, trim: bool) -> None:
     name, log_bytes, now_ns = engine.log_name, engine.figures.log_bytes, clock.now_ns()
+    space = engine.journal.space().state
+    if space is SpaceState.READ_ONLY:
+        return
     if engine.is_of_a_system:
-        await alarms.tell(engine, alarms.DISK_LOW, holds=engine.journal.space().state is not SpaceState.ROOMY)
+        await alarms.tell(engine, alarms.DISK_LOW, holds=space is not SpaceState.ROOMY)
         await alarms.tell(engine, alarms.CLOCK_APART, holds=abs(clock.difference_ns()) > TOLD_NS)
     changed = engine.state.sequence > engine.snapshot_position
     if schedule.wants_snapshot(name, now_ns, log_bytes, changed=changed) and await snapshots.take(engine):
