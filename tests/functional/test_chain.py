@@ -56,6 +56,14 @@ async def test_no_single_bearer_token_is_unauthenticated(chain: Probe, channel: 
     assert chain.seen.requests == []
 
 
+async def test_two_tokens_are_none(chain: Probe, channel: grpc.aio.Channel) -> None:
+    """Two tokens are refused, though each alone would do: who calls must not depend on who reads which."""
+    metadata = Wire(channel, chain.token()).metadata * 2
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await Wire(channel, "").algedonic.GetSignal(algedonic_pb2.GetSignalRequest(name=SIGNAL), metadata=metadata)
+    assert read_refusal(caught.value).reason == "TOKEN_INVALID"
+
+
 async def test_open_method_needs_no_token(channel: grpc.aio.Channel) -> None:
     """An open method is served without a token, to nobody in particular."""
     wire = Wire(channel, "")
