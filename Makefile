@@ -68,6 +68,10 @@ proto: install ## Generate the code of the contract into generated/
 		$$(grep -l '^service ' proto/vsm/v1/*.proto)
 	touch $(OUT)/vsm/v1/py.typed $(OUT)/buf/validate/py.typed
 
+.PHONY: docs
+docs: install ## Write the tables under docs/ anew from the code
+	$(BIN)/python -m tests.pages
+
 .PHONY: baseline
 baseline: install ## Take the contract as it is for what later versions must not break
 	$(BIN)/buf build proto --exclude-source-info -o $(BASELINE)

@@ -1,0 +1,78 @@
+"""What of docs/ is made from the code: the table of bounds, and the table of options."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from vsm_server.config import ENVIRONMENT_PREFIX, OPTIONS
+
+ROOT = Path(__file__).parent.parent
+LIMITS = ROOT / "docs" / "limits.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
+ROOMS = (ROOT / "server" / "vsm_server", ROOT / "clients" / "python" / "vsm_client")
+ENDINGS = ("_MAX", "_MIN", "_MAX_S", "_MAX_NS", "_MAX_MS", "_MIN_S", "_MIN_NS", "_MIN_MS", "_KEPT_NS", "_KEPT_S", "KEPT_NS", "IDLE_NS")
+HEAD = """# Limits
+
+Every bound that a named constant of the code holds, with its value; times in the unit that the name ends with (ns, ms, s), sizes in bytes
+or in what the name says. Made by `make docs`; a test compares. Bounds of single fields stand in the contract (`proto/vsm/v1`), at the field.
+
+| bound | value | where | what it bounds |
+|---|---|---|---|
+"""
+
+
+def _value(node: ast.expr) -> str | None:
+    """The number that a constant expression stands for, None for anything else."""
+    try:
+        number = eval(compile(ast.Expression(node), "limit", "eval"), {"__builtins__": {}})  # noqa: S307  our own sources, no names
+    except (NameError, TypeError, ValueError):
+        return None
+    return f"{number:,}" if isinstance(number, int | float) and not isinstance(number, bool) else None
+
+
+def _comment(lines: list[str], row: int) -> str:
+    """The comment above or behind a line (row: from 1)."""
+    behind = lines[row - 1].partition("  # ")[2]
+    above: list[str] = []
+    at = row - 2
+    while at >= 0 and lines[at].startswith("# "):
+        above.insert(0, lines[at].removeprefix("# "))
+        at -= 1
+    return " ".join(filter(None, [*above, behind]))
+
+
+def rows() -> Iterator[str]:
+    """A row of the table for each bound, by file and line."""
+    for room in ROOMS:
+        for path in sorted(set(room.rglob("*.py")) - set((room / "algorithms").glob("*.py"))):
+            text = path.read_text()
+            for node in ast.parse(text).body:
+                if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
+                    continue
+                name, value = node.targets[0].id.lstrip("_"), _value(node.value)
+                if name.endswith(ENDINGS) and value is not None:
+                    what = _comment(text.splitlines(), node.lineno)
+                    yield f"| `{name}` | {value} | `{path.relative_to(room.parent)}` | {what} |\n"
+
+
+def limits_page() -> str:
+    """The whole of docs/limits.md."""
+    return HEAD + "".join(rows())
+
+
+def operations_page() -> str:
+    """docs/operations.md with the table of options as it must be."""
+    before, _, rest = OPERATIONS.read_text().partition("<!-- options -->\n")
+    _, _, after = rest.partition("<!-- /options -->\n")
+    table = "| option | environment | default | unit | what it does |\n|---|---|---|---|---|\n"
+    for option in OPTIONS:
+        name = option.name.replace("_", "-")
+        table += f"| `--{name}` | `{ENVIRONMENT_PREFIX}{option.name.upper()}` | `{option.default}` | {option.unit} | {option.doc} |\n"
+    return f"{before}<!-- options -->\n{table}<!-- /options -->\n{after}"
+
+
+if __name__ == "__main__":
+    LIMITS.write_text(limits_page())
+    OPERATIONS.write_text(operations_page())
+    sys.stdout.write("docs/limits.md docs/operations.md\n")

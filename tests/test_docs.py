@@ -1,0 +1,13 @@
+"""The pages under docs/ say what the code says; `make docs` writes them anew."""
+
+from tests import pages
+
+
+def test_limits_page_is_fresh() -> None:
+    """docs/limits.md lists every bound of the code with its value."""
+    assert pages.LIMITS.read_text() == pages.limits_page()
+
+
+def test_options_table_is_fresh() -> None:
+    """docs/operations.md lists every option with its environment variable and default."""
+    assert pages.OPERATIONS.read_text() == pages.operations_page()
