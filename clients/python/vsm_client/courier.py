@@ -26,13 +26,15 @@ class Courier:
     """Owns the streams of one producer. `failure` is set, and the bell rung, when it cannot go on.
 
     `identity`: system and name of the producer. `timeout_s`: a batch on its way this long without any answer breaks the stream.
-    `take` is given each receipt after its batches have left the outbox.
+    `take` is given each receipt after its batches have left the outbox,
+    `on_break` each break that is mended.
     """
 
     def __init__(self, stub: "OperationsServiceAsyncStub", identity: tuple[str, str], pace: Pace, outbox: Outbox, bell: Bell) -> None:
         self.failure: VsmError | None = None
         self.streams = 0
         self.timeout_s = 30.0
+        self.on_break: Callable[[VsmError], None] = lambda _: None
         self.take: Callable[[events_pb2.Receipt], None] = lambda _: None
         self._stub = stub
         self._parent, self._producer = identity
@@ -58,6 +60,7 @@ class Courier:
                     self.failure = final
                     self._bell.ring()
                     return
+                self.on_break(error)
                 await asyncio.sleep(delay_s)
 
     async def _one_stream(self) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from vsm.v1 import events_pb2
 
+from vsm_client.errors import VsmError
+
 
 @dataclass(frozen=True, slots=True)
 class ReporterOptions:
@@ -16,7 +18,7 @@ class ReporterOptions:
     Closing waits `close_timeout_s` for what is not yet durable. An acknowledgement that takes longer than
     `acknowledgement_timeout_s` breaks the stream, and it is opened again. `epoch`: the life of the producer; None: the time of its
     start. `clock_ns` stamps events that come without a time; None leaves that to the server's arrival. `on_rejection` is told each
-    refusal that the server lists.
+    refusal that the server lists, `on_break` each break of the stream that is mended.
     """
 
     batch_events_max: int = 1_000
@@ -27,6 +29,7 @@ class ReporterOptions:
     epoch: int | None = None
     clock_ns: Callable[[], int] | None = time.time_ns
     on_rejection: Callable[[events_pb2.Rejection], None] = lambda _: None
+    on_break: Callable[[VsmError], None] = lambda _: None
 
 
 @dataclass(slots=True)

@@ -43,6 +43,7 @@ class Reporter:
         self._bell = Bell()
         self._courier = Courier(stub, identity, pace, self._outbox, self._bell)
         self._courier.timeout_s = options.acknowledgement_timeout_s
+        self._courier.on_break = options.on_break
         self._courier.take = self._take_receipt
         self._thinner = Thinner(pace.chance)
         self._open_batch = Gatherer()

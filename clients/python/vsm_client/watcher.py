@@ -33,13 +33,14 @@ class Watch(Generic[Item]):
 
     `resume_token` is the position to store. It moves on when the last item of a response is handed out, so store it after dealing
     with an item: a watch begun from a stored token gives again at most the items of one response that was only partly dealt with,
-    and never leaves one out. Silence of three heartbeat intervals counts as a break. Raises VsmError when going on is impossible:
-    denied, history compacted, a token of another log.
+    and never leaves one out. Silence of three heartbeat intervals counts as a break; `on_break` is told each break that is mended.
+    Raises VsmError when going on is impossible: denied, history compacted, a token of another log.
     """
 
     def __init__(self, source: Source[Item], pace: Pace, resume_token: str = "") -> None:
         self.resume_token = resume_token
         self.streams = 0
+        self.on_break: Callable[[VsmError], None] = lambda _: None
         self._source = source
         self._pace = pace
         self._position = resume_token
@@ -87,7 +88,9 @@ class Watch(Generic[Item]):
             self._position = self._position or error.resume_token
             if error.reason in _ENDED:
                 raise
-            await asyncio.sleep(self._pace.delay_s(error))
+            delay_s = self._pace.delay_s(error)
+            self.on_break(error)
+            await asyncio.sleep(delay_s)
             return
         self._position = response.resume_token
         self._waiting.extend(self._source.items(response))

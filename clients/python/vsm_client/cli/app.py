@@ -1,0 +1,75 @@
+"""All commands, and the options that hold for each of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vsm_client.cli import log, patterns, report, signals, status, systems, tokens, units
+from vsm_client.cli.session import SETTINGS, Settings
+
+EPILOG = (
+    "Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the server cannot be reached; 4 denied. "
+    "With --json lists are JSON lines, and errors are JSON on stderr. The options above may also stand behind the command."
+)
+
+# Lives before the command in Click, anywhere in what people type.
+_ANYWHERE = ("--server", "--token-file", "--system")
+
+app = typer.Typer(
+    name="vsm",
+    help="Report to, watch and answer a viable system server.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(units.app, name="units", help="The units that do the work.")
+app.add_typer(signals.app, name="signals", help="Pain and pleasure: list, watch, answer.")
+app.add_typer(patterns.app, name="patterns", help="Rules over events.")
+app.add_typer(tokens.app, name="tokens", help="Who may do what.")
+app.add_typer(systems.app, name="systems", help="The viable systems of the server.")
+app.command("status")(status.status)
+app.command("report")(report.report)
+app.command("raise")(signals.raise_signal)
+app.command("log")(log.log)
+app.command("version")(status.version)
+
+
+@app.callback()
+def settings(
+    server: Annotated[str, typer.Option(envvar="VSM_SERVER", metavar="HOST:PORT", help="The server.")] = "127.0.0.1:50051",
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the token. Without it: VSM_TOKEN, the file that VSM_TOKEN_FILE names, ./data/admin.token."),
+    ] = None,
+    system: Annotated[str, typer.Option(envvar="VSM_SYSTEM", help="The system.")] = "default",
+    *,
+    json: Annotated[bool, typer.Option("--json", help="JSON for scripts instead of tables for people.")] = False,
+) -> None:
+    name = system if system.startswith("systems/") else f"systems/{system}"
+    SETTINGS.set(Settings(server=server, token_file=token_file, system=name, json=json))
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Runs one command and exits with its code."""
+    app(args=hoisted(arguments), prog_name="vsm")
+
+
+def hoisted(arguments: Sequence[str]) -> list[str]:
+    """The options for all commands moved to the front, so that `vsm units list --json` works too; nothing behind `--` is touched."""
+    front, rest, waiting = [], [], list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        if word == "--":
+            rest += [word, *waiting]
+            break
+        if word in _ANYWHERE and waiting:
+            front += [word, waiting.pop(0)]
+        elif word == "--json" or word.partition("=")[0] in _ANYWHERE:
+            front.append(word)
+        else:
+            rest.append(word)
+    return front + rest
