@@ -110,12 +110,12 @@ def test_faulty_events_are_refused_one_by_one() -> None:
     ]
     refused = refuse(read_batch(_rows(*events), RECEIVE_NS)[0])
     names, infinite = events_pb2.REJECTION_REASON_NAME_INVALID, events_pb2.REJECTION_REASON_MEASURE_INFINITE
-    assert [(r.index, r.reason) for r in refused] == [
+    assert [(r.row, r.reason) for r in refused] == [
         *[(i, names) for i in (1, 2, 3, 5, 6)],
         *[(7, infinite), (8, infinite)],
         (9, names),
     ]
-    details = {r.index: r.detail for r in refused}
+    details = {r.row: r.detail for r in refused}
     assert details[1] == "kind: 'Request', 1 to 63 bytes of a-z, 0-9, '_', '-', '.' allowed"
     assert details[2].startswith("kind: missing")
     assert "1026 bytes, at most 1024" in details[6]

@@ -5,7 +5,7 @@ What cannot be read refuses the whole batch (`Malformed`); what is wrong with on
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from vsm.v1 import events_pb2
@@ -34,11 +34,10 @@ _QUOTED_CHARACTERS_MAX = 64
 _LABEL_CHARACTERS_SAFE = LABEL_BYTES_MAX // 4
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """One refused event: its position in the batch, why, and why in words with the value."""
 
-    index: int
+    row: int
     reason: events_pb2.RejectionReason
     detail: str
 
@@ -73,7 +72,7 @@ def refuse(columns: Columns) -> list[Rejected]:
     """
     found: dict[int, Rejected] = {}
     for rejected in _name_faults(columns):
-        found.setdefault(rejected.index, rejected)
+        found.setdefault(rejected.row, rejected)
     for name, values in columns.measures.items():
         for row in np.flatnonzero(np.isinf(values)).tolist():
             detail = f"measures.{name}: {values[row]} is not finite"
