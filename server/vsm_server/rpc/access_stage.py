@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from vsm.v1 import access_pb2
 
@@ -15,18 +15,17 @@ from vsm_server.security.authentication import Authenticator
 from vsm_server.security.identity import Identity
 from vsm_server.security.tokens import invalid
 
-Metadata = Iterable[tuple[str, str | bytes]]
+_SCHEME = "bearer "
 _LOOPBACK = ("ipv4:127.", "ipv6:[::1]:", "ipv6:%5B::1%5D:", "unix:")
 _ZONES = (access_pb2.ZONE_PUBLIC, access_pb2.ZONE_DMZ, access_pb2.ZONE_PRIVATE)
 
 
-def bearer(metadata: Metadata) -> str:
-    """The token of the one `authorization` header. Refuses with TOKEN_INVALID when there is none, or not just one."""
-    headers = [value for key, value in metadata if key == "authorization"]
-    if not headers:
+def bearer(authorization: str | None) -> str:
+    """The token of an `authorization` header. Refuses with TOKEN_INVALID when there is none, or not just one (then it is empty)."""
+    if authorization is None:
         raise invalid("no token")
-    scheme, _, token = str(headers[0]).partition(" ")
-    if len(headers) > 1 or scheme.lower() != "bearer" or not token:
+    token = authorization[len(_SCHEME) :]
+    if authorization[: len(_SCHEME)].lower() != _SCHEME or not token:
         raise invalid("not one bearer token")
     return token
 
@@ -52,11 +51,11 @@ class Gate:
         self._zones = frozenset(zone for zone in _ZONES if access.zone_passes(rule, zone, conduits, secure_channel=False))
         self._zones_if_secure = frozenset(zone for zone in _ZONES if access.zone_passes(rule, zone, conduits, secure_channel=True))
 
-    def admit(self, context: Context, metadata: Metadata) -> Identity:
+    def admit(self, context: Context, authorization: str | None) -> Identity:
         """Who calls, if that caller may call this method at all."""
         if self.rule.admission is Admission.OPEN:
             return NOBODY
-        identity = self._authenticator.authenticate(bearer(metadata), self._now_unix_s())
+        identity = self._authenticator.authenticate(bearer(authorization), self._now_unix_s())
         if identity.certificate_sha256 and not hmac.compare_digest(identity.certificate_sha256, _certificate_sha256(context)):
             raise invalid("bound to another certificate")
         access.refuse_scope(self.rule, identity)

@@ -2,7 +2,7 @@
 
 from asyncio import Future
 from contextvars import ContextVar
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vsm.v1 import access_pb2
 
@@ -24,8 +24,7 @@ NOBODY = Identity(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """One call's circumstances. `trace` is the id under which the log speaks of it; `ending` is None on unary calls."""
 
     identity: Identity

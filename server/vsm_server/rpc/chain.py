@@ -14,11 +14,11 @@ from vsm.v1 import errors_pb2
 
 from vsm_server.refusal import Refusal, not_implemented
 from vsm_server.rpc import errors
-from vsm_server.rpc.access_stage import Gate, Metadata
+from vsm_server.rpc.access_stage import Gate
 from vsm_server.rpc.caller import CALLER, Caller
 from vsm_server.rpc.endings import Endings, running_task
 from vsm_server.rpc.errors import Context
-from vsm_server.rpc.incident import internal, trace_of
+from vsm_server.rpc.incident import internal, read_headers
 from vsm_server.rpc.validation import refuse_violations
 from vsm_server.security import access
 from vsm_server.security.access import Conduit, Rule
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     MethodHandler = grpc.RpcMethodHandler[Any, Any]  # cannot be subscripted at run time
 
 Handler = Callable[[Any, Context], Any]
+Serve = Callable[[Any, Context, Identity, str], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,47 +92,52 @@ class _Requests:
         return request
 
 
-async def _catch(call: Awaitable[Any], method: Method, context: Context, trace: str) -> Any:
-    """The outermost catch: a refusal ends with its status, a bug with an incident number; a call that was cancelled stays cancelled."""
-    try:
-        return await call
-    except Refusal as refusal:
-        reason = errors_pb2.ErrorReason.Name(refusal.reason)
-        _log.info("refused", extra={"trace": trace, "method": method.rule.method, "reason": reason})
-        await errors.abort(context, refusal)
-    except NotImplementedError:
-        await errors.abort(context, not_implemented(method.rule.method))
-    except grpc.aio.AbortError:
-        raise
-    except grpc.aio.InternalError:
-        _log.info("peer gone", extra={"trace": trace, "method": method.rule.method})
-    except Exception:  # noqa: BLE001  the one outermost catch
-        failure = internal(method.new_id())
-        _log.exception("internal error", extra={"trace": trace, "method": method.rule.method, **failure.metadata})
-        await errors.abort(context, failure)
+async def _conclude(error: Exception, method: Method, context: Context, trace: str) -> None:
+    """End a call that failed: a refusal with its status, a bug with an incident number."""
+    about = {"trace": trace, "method": method.rule.method}
+    if isinstance(error, NotImplementedError):
+        error = not_implemented(method.rule.method)
+    if isinstance(error, Refusal):
+        _log.info("refused", extra={**about, "reason": errors_pb2.ErrorReason.Name(error.reason)})
+        await errors.abort(context, error)
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if isinstance(error, grpc.aio.InternalError):
+        _log.info("peer gone", extra=about)
+        return
+    failure = internal(method.new_id())
+    _log.error("internal error", exc_info=error, extra={**about, **failure.metadata})
+    await errors.abort(context, failure)
 
 
-def _unary(method: Method, inner: Handler) -> Handler:
-    async def call(request: Any, context: Context, trace: str, metadata: Metadata) -> Any:
-        identity = method.gate.admit(context, metadata)
-        method.check_first(request, identity)
-        CALLER.set(Caller(identity, trace, method.rule.priority))
-        return await inner(request, context)
+def _guarded(method: Method, serve: Serve) -> Handler:
+    """The outermost frame of a call. One that was cancelled stays cancelled."""
 
     async def handler(request: Any, context: Context) -> Any:
-        metadata = context.invocation_metadata() or ()
-        trace = trace_of(metadata, method.new_id)
-        return await _catch(call(request, context, trace, metadata), method, context, trace)
+        authorization, trace = read_headers(context.invocation_metadata() or (), method.new_id)
+        try:
+            return await serve(request, context, method.gate.admit(context, authorization), trace)
+        except Exception as error:  # noqa: BLE001  the one outermost catch
+            await _conclude(error, method, context, trace)
 
     return handler
 
 
-def _stream(method: Method, inner: Handler, *, requests_stream: bool) -> Handler:
+def _unary(method: Method, inner: Handler) -> Serve:
+    def serve(request: Any, context: Context, identity: Identity, trace: str) -> Awaitable[Any]:
+        method.check_first(request, identity)
+        CALLER.set(Caller(identity, trace, method.rule.priority))
+        answer: Awaitable[Any] = inner(request, context)
+        return answer
+
+    return serve
+
+
+def _stream(method: Method, inner: Handler, *, requests_stream: bool) -> Serve:
     """For the three kinds that hold a stream. The handler's task is this one, so that cancelling it ends the handler."""
     responds = _written(inner) if inspect.isasyncgenfunction(inner) else inner
 
-    async def call(request: Any, context: Context, trace: str, metadata: Metadata) -> Any:
-        identity = method.gate.admit(context, metadata)
+    async def serve(request: Any, context: Context, identity: Identity, trace: str) -> Any:
         if not requests_stream:
             method.check_first(request, identity)
         stream = method.endings.begin(identity, running_task())
@@ -146,12 +152,7 @@ def _stream(method: Method, inner: Handler, *, requests_stream: bool) -> Handler
         finally:
             method.endings.finish(stream)
 
-    async def handler(request: Any, context: Context) -> Any:
-        metadata = context.invocation_metadata() or ()
-        trace = trace_of(metadata, method.new_id)
-        return await _catch(call(request, context, trace, metadata), method, context, trace)
-
-    return handler
+    return serve
 
 
 def _written(generator: Handler) -> Handler:
@@ -191,9 +192,12 @@ class Chain(grpc.aio.ServerInterceptor):
         method = Method(path, self._circumstances, self._validator)
         codec = {"request_deserializer": inner.request_deserializer, "response_serializer": inner.response_serializer}
         if inner.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(_unary(method, inner.unary_unary), **codec)
+            return grpc.unary_unary_rpc_method_handler(_guarded(method, _unary(method, inner.unary_unary)), **codec)
         if inner.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(_stream(method, inner.unary_stream, requests_stream=False), **codec)
+            guarded = _guarded(method, _stream(method, inner.unary_stream, requests_stream=False))
+            return grpc.unary_stream_rpc_method_handler(guarded, **codec)
         if inner.stream_unary is not None:
-            return grpc.stream_unary_rpc_method_handler(_stream(method, inner.stream_unary, requests_stream=True), **codec)
-        return grpc.stream_stream_rpc_method_handler(_stream(method, inner.stream_stream, requests_stream=True), **codec)
+            guarded = _guarded(method, _stream(method, inner.stream_unary, requests_stream=True))
+            return grpc.stream_unary_rpc_method_handler(guarded, **codec)
+        guarded = _guarded(method, _stream(method, inner.stream_stream, requests_stream=True))
+        return grpc.stream_stream_rpc_method_handler(guarded, **codec)

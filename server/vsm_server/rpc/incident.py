@@ -1,22 +1,31 @@
 """Ids under which the log speaks of a call, and of what went wrong in it."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 
 from vsm.v1 import errors_pb2
 
 from vsm_server.refusal import Refusal
-from vsm_server.rpc.access_stage import Metadata
 
 TRACE_KEY = "x-request-id"
-TRACE_LENGTH_MAX = 64
+AUTHORIZATION_KEY = "authorization"
+_PLAIN = re.compile(r"[0-9A-Za-z-]{1,64}")
+
+Metadata = Iterable[tuple[str, str | bytes]]
 
 
-def trace_of(metadata: Metadata, new_id: Callable[[], str]) -> str:
-    """The caller's own id for the call when it is a plain word, else a new one."""
+def read_headers(metadata: Metadata, new_id: Callable[[], str]) -> tuple[str | None, str]:
+    """The `authorization` header (None: there is none; empty: there are several), and the id of the call.
+
+    The id is the caller's own when it is a plain word, else a new one.
+    """
+    authorization, trace = None, ""
     for key, value in metadata:
-        if key == TRACE_KEY and isinstance(value, str) and len(value) <= TRACE_LENGTH_MAX and value.replace("-", "").isalnum():
-            return value if value.isascii() else new_id()
-    return new_id()
+        if key == AUTHORIZATION_KEY:
+            authorization = str(value) if authorization is None else ""
+        elif key == TRACE_KEY and isinstance(value, str) and _PLAIN.fullmatch(value):
+            trace = value
+    return authorization, trace or new_id()
 
 
 def internal(incident: str) -> Refusal:

@@ -72,7 +72,10 @@ class Identity:
 
     def may(self, scope: str) -> bool:
         """Whether one of the scopes includes this one."""
-        return any(scope_covers(held, scope) for held in self.scopes)
+        for held in self.scopes:  # noqa: SIM110  on the way of every call, and a third of the cost of any()
+            if scope_covers(held, scope):
+                return True
+        return False
 
     def covers_system(self, resource: str) -> bool:
         """Whether it may touch the system that the resource is or belongs to."""
