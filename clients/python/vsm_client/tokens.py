@@ -22,8 +22,8 @@ class FixedToken:
 class FileToken:
     """The token in a file, read again whenever the file has changed, so that a renewal needs no restart."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path)
         self._token = ""
         self._stamp = (0, 0)
 
@@ -45,7 +45,7 @@ def token_source(given: str | TokenSource | None, environ: Mapping[str, str]) ->
     if token := environ.get(TOKEN_KEY):
         return FixedToken(token)
     if path := environ.get(TOKEN_FILE_KEY):
-        return FileToken(Path(path))
+        return FileToken(path)
     return FixedToken("")
 
 

@@ -20,10 +20,14 @@ def apply(file: Annotated[Path, typer.Argument(help="YAML with one or several do
     async def work(client: "Client", settings: Settings) -> None:
         from vsm_client.cli import pattern_file, show
         from vsm_client.cli.pattern_change import put
+        from vsm_client.errors import VsmError
 
-        patterns = pattern_file.read(file, settings.system)
-        for pattern in patterns:
-            outcome, pattern_now = await put(client, pattern)
+        for number, pattern in enumerate(pattern_file.read(file, settings.system), 1):
+            try:
+                outcome, pattern_now = await put(client, pattern)
+            except VsmError as error:
+                error.message = f"{file}: document {number} ({show.last(pattern.name)}): {error.message}"
+                raise
             show.print_done(pattern_now, f"{outcome} {pattern_now.name}", as_json=settings.json)
 
     run(work)

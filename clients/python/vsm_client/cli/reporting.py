@@ -100,7 +100,7 @@ async def report_file(client: Client, settings: Settings, file: Path, defaults: 
             except InputError as error:
                 bad = error
     if bad is not None:
-        raise InputError(f"{bad}; the {reporter.tally.accepted} events before it are reported")
+        raise InputError(f"{bad}; events reported before it: {reporter.tally.accepted}")
     _conclude(settings, reporter.tally, refusals)
 
 

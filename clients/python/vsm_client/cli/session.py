@@ -25,6 +25,10 @@ class InputError(Exception):
     """What the user gave cannot be used; the message says what, where and why."""
 
 
+class OptionError(InputError):
+    """A word of the command line cannot be used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The options that hold for every command."""
@@ -71,6 +75,8 @@ def run(work: Work) -> None:
         asyncio.run(connected())
     except VsmError as error:
         _fail(settings, _sentence(settings, error), _code(error), error.reason or error.code.name)
+    except OptionError as error:
+        _fail(settings, str(error), USAGE, "USAGE")
     except (InputError, EventInvalidError) as error:
         _fail(settings, str(error), FAILED, "INPUT")
     except BrokenPipeError:

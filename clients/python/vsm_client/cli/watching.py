@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from vsm.v1 import log_pb2
 
 from vsm_client.cli import show
-from vsm_client.cli.session import InputError, Settings
+from vsm_client.cli.session import OptionError, Settings
 from vsm_client.errors import VsmError
 
 
@@ -26,10 +26,10 @@ def told(settings: Settings) -> Callable[[VsmError], None]:
 
 
 def narrowed(entry: log_pb2.Entry, bodies: Sequence[str]) -> bool:
-    """Takes the facts of other bodies out of the entry; whether any is left. Raises InputError for a body that no fact has."""
+    """Takes the facts of other bodies out of the entry; whether any is left. Raises OptionError for a body that no fact has."""
     known = log_pb2.Fact.DESCRIPTOR.oneofs_by_name["body"].fields
     if unknown := sorted(set(bodies) - {field.name for field in known}):
-        raise InputError(f"there are no facts {', '.join(unknown)}; there are: {', '.join(field.name for field in known)}")
+        raise OptionError(f"there are no facts {', '.join(unknown)}; there are: {', '.join(field.name for field in known)}")
     kept = [fact for fact in entry.facts if not bodies or fact.WhichOneof("body") in bodies]
     if len(kept) < len(entry.facts):
         left = log_pb2.Entry(facts=kept)
