@@ -15,7 +15,7 @@ ENDINGS = ("_MAX", "_MIN", "_MAX_S", "_MAX_NS", "_MAX_MS", "_MIN_S", "_MIN_NS", 
 HEAD = """# Limits
 
 Every bound that a named constant of the code holds, with its value; times in the unit that the name ends with (ns, ms, s), sizes in bytes
-or in what the name says. Made by `make docs`; a test compares. Bounds of single fields stand in the contract (`proto/vsm/v1`), at the field.
+or in what the name says. Made by `make docs`; a test compares. Bounds of single fields stand in the contract, at the field.
 
 | bound | value | where | what it bounds |
 |---|---|---|---|

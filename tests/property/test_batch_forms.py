@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from vsm.v1 import events_pb2
 
 from tests.property.strategies_events import as_columns, as_rows, event_lists
-from vsm_server.operators.batch import Malformed, event_at, join, read_batch, refuse
+from vsm_server.operators.batch import Malformed, Part, event_at, join, read_batch, refuse
 from vsm_server.operators.columns import ABSENT, Columns, Words
 
 RECEIVE_NS = 1_700_000_000_000_000_000
@@ -70,7 +70,8 @@ def test_join_keeps_what_the_masks_keep_in_time_order(batches: list[list[events_
     slots = {"web-1": 4, "db.main": 0}
     read = [read_batch(as_columns(batch), RECEIVE_NS)[0] for batch in batches]
     masks = [np.array([random.random() < 0.7 for _ in batch], dtype=bool) for batch in batches]
-    observed = join(list(zip(read, masks, strict=True)), 9, lambda unit: slots.get(unit, -1))
+    of_batch = [np.array([slots.get(_arrived(event).unit, -1) for event in batch], np.int32) for batch in batches]
+    observed = join(list(map(Part, read, masks, of_batch)), 9)
     flat = [_arrived(event) for batch in batches for event in batch]
     kept = [place for place, keep in enumerate(np.concatenate([np.zeros(0, bool), *masks])) if keep]
     kept.sort(key=lambda place: flat[place].time_unix_nano)

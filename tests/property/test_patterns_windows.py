@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -10,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vsm.v1 import events_pb2
 from vsm.v1 import patterns_pb2 as pb
-from vsm_server.operators.batch import join, read_batch
-from vsm_server.operators.columns import Observed
-from vsm_server.operators.patterns import Conclusions, Matched, PatternOperator, compile_pattern
 
 from tests.property.strategies_events import LABELS, as_columns
 from tests.property.window_oracle import Oracle, Told
+from vsm_server.operators.batch import Part, join, read_batch
+from vsm_server.operators.columns import Observed
+from vsm_server.operators.patterns import Conclusions, Matched, PatternOperator, compile_pattern
 
 NAME = "systems/default/patterns/p"
 SECOND_NS = 1_000_000_000
@@ -76,7 +77,7 @@ def _patterns(draw: st.DrawFn) -> pb.Pattern:
 
 def _observed(events: Sequence[events_pb2.Event]) -> Observed:
     columns, _ = read_batch(as_columns(events), START_NS)
-    return join([(columns, np.ones(columns.count, np.bool_))], 1)
+    return join([Part(columns, np.ones(columns.count, np.bool_), np.full(columns.count, -1, np.int32))], 1)
 
 
 def _plain(conclusions: Sequence[Conclusions]) -> list[object]:
@@ -148,7 +149,7 @@ def _by_key(pattern: pb.Pattern, batches: Sequence[Sequence[events_pb2.Event]], 
 
 def _cut(events: Sequence[events_pb2.Event], cuts: set[int]) -> list[Sequence[events_pb2.Event]]:
     edges = [0, *sorted(cut for cut in cuts if 0 < cut < len(events)), len(events)]
-    return [events[low:high] for low, high in zip(edges, edges[1:], strict=False)]
+    return [events[low:high] for low, high in pairwise(edges)]
 
 
 _places = st.sets(st.integers(1, 39), max_size=12)

@@ -24,9 +24,7 @@ class Condition:
 
 
 DISK_LOW = Condition("disk_low", sub.SEVERITY_HIGH, "the disk of the server is almost full: events are refused until there is room again")
-CLOCK_APART = Condition(
-    "clock_apart", sub.SEVERITY_MEDIUM, "the clock of the server was set: it differs from engine time by over 1 s"
-)
+CLOCK_APART = Condition("clock_apart", sub.SEVERITY_MEDIUM, "the clock of the server was set: it differs from engine time by over 1 s")
 
 
 async def tell(engine: Engine, condition: Condition, *, holds: bool) -> None:

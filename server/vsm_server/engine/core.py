@@ -88,7 +88,8 @@ class Core(Generic[T]):
         self._gather_until_ns = 0
 
     def reset(self, state: State) -> None:
-        """Go on with a state rebuilt from what is durable."""
+        """Go on with a state rebuilt from what is durable; no answer waits."""
+        assert not self._answers, "what the old state answered was settled"
         self.state = state
         self.durable_sequence = state.sequence
 
@@ -136,8 +137,7 @@ class Core(Generic[T]):
         """An append failed, or a turn did: all that waited for an answer is to be asked again. What waits for its turn stays."""
         internal = Refusal(errors_pb2.ERROR_REASON_INTERNAL, "the command could not be decided")
         settled = [Settled(ticket, internal) for ticket in self._deciding]
-        not_durable = Refusal(errors_pb2.ERROR_REASON_NOT_DURABLE, "it may not have been written; try again, as the same request")
-        settled += [Settled(waiting.ticket, not_durable) for _, waiting in self._answers]
+        settled += [Settled(waiting.ticket, not_durable()) for _, waiting in self._answers]
         self._deciding = []
         self._answers.clear()
         return settled
@@ -193,7 +193,7 @@ class Core(Generic[T]):
         group = self._joined(first)
         self._deciding = [waiting.ticket for waiting in group]
         draft = Draft(self.state, now_ns)
-        placed: list[tuple[Waiting[T], int | Outcome | Refusal]] = []
+        placed: list[tuple[Waiting[T], int | Outcome | Refusal | None]] = []
         for waiting in group:
             try:
                 placed.append((waiting, self._place(draft, waiting)))
@@ -202,18 +202,19 @@ class Core(Generic[T]):
         actors = {waiting.call.actor for waiting, at in placed if isinstance(at, int)}
         entry = self._finish(draft, Call(actor=actors.pop() if len(actors) == 1 else ""), 0, out) if actors else None
         for waiting, at in placed:
-            self._answer(waiting.ticket, Outcome(draft.sequence, entry, at) if isinstance(at, int) else at)
+            told = Outcome(draft.sequence, entry, at) if isinstance(at, int) else at
+            self._answer(waiting.ticket, told or Outcome(self.state.sequence))
         return len(group)
 
-    def _place(self, draft: Draft, waiting: Waiting[T]) -> int | Outcome:
-        """Index of the batch's fact in the draft; an Outcome when it is in the log already."""
+    def _place(self, draft: Draft, waiting: Waiting[T]) -> int | Outcome | None:
+        """Index of the batch's fact in the draft; an Outcome for a retry; None when the producer's batch is there already."""
         batch: Any = waiting.command
         if batch.request_id:
             known = self.state.retries.find(waiting.call.actor, batch.request_id, batch.digest)
             if known is not None:
                 return Outcome(known, retried=True)
         if not batches.is_new(self.state.producers, batch, waiting.call.actor):
-            return Outcome(self.state.sequence)
+            return None
         index = draft.fact_count
         draft.batch(batch, waiting.call.actor)
         return index
@@ -267,6 +268,11 @@ class Core(Generic[T]):
         is_events = isinstance(waiting.command, ReportBatch)
         if is_events or (self.space is SpaceState.RESERVE and waiting.call.priority < access_pb2.PRIORITY_CONTROL):
             raise Refusal(errors_pb2.ERROR_REASON_DISK_LOW, "the disk is almost full: events are refused, pain is not")
+
+
+def not_durable() -> Refusal:
+    """The command, or what a read saw, may be lost."""
+    return Refusal(errors_pb2.ERROR_REASON_NOT_DURABLE, "it may not have been written; try again, as the same request")
 
 
 def _event_count(waiting: Waiting[Any]) -> int:

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from vsm.v1 import log_pb2 as log
 
 from vsm_server.model import batches
-from vsm_server.model.batches import ReportBatch, Taken
+from vsm_server.model.batches import ReportBatch
 from vsm_server.model.call import Call, Context, Moment
 from vsm_server.model.decide import decide
 from vsm_server.model.state import FORMAT, Conclusion, State
+from vsm_server.operators.batch import Part
 
 DEPTH_MAX = 8
 FACTS_MAX = 1_000
@@ -30,7 +31,7 @@ class Draft:
         self._moment = Moment(state.sequence + 1, self._now_ns)
         self._facts: list[log.Fact] = []
         self._bytes = 0
-        self._parts: list[Taken] = []
+        self._parts: list[Part] = []
         self._conclusions: deque[tuple[int, Conclusion]] = deque()
         self.columns: list[tuple[int, bytes]] = []
         self.dropped = 0

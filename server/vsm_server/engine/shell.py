@@ -9,9 +9,9 @@ from vsm.v1 import errors_pb2
 from vsm.v1 import log_pb2 as log
 
 from vsm_server.engine import recovery
-from vsm_server.engine.core import Core, Outcome, Settled, Turn
+from vsm_server.engine.core import Core, Outcome, Settled, Turn, not_durable
 from vsm_server.engine.tail import Item, Tail
-from vsm_server.journal.port import Journal, JournalError, SpaceState
+from vsm_server.journal.port import Journal, SpaceState
 from vsm_server.model.call import SERVER, Call
 from vsm_server.model.decide import Start
 from vsm_server.model.state import State
@@ -22,7 +22,7 @@ Future = asyncio.Future[Any]
 
 IN_FLIGHT_MAX = 4
 WORK_NS = 5_000_000
-# A deadline that cannot be kept (the disk is full) is tried again after this.
+# A deadline that cannot be kept (the disk is full), or a state that cannot be rebuilt, is tried again after this.
 RETRY_S = 1.0
 TICK_INTERVAL_MIN_S = 0.001
 
@@ -89,8 +89,6 @@ class Engine:
         self.journal = journal
         self.replayed_count = 0
         self.snapshot_position = 0
-        # Counts the times that the working state was thrown away: who holds a piece of it looks whether it is still that one.
-        self.generation = 0
         self._clock = clock
         self._report = report
         self._core: Core[Future] = Core(State(system))
@@ -99,7 +97,16 @@ class Engine:
         self._scheduled: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._rebuilding: asyncio.Task[None] | None = None
-        self.closed = False
+        # Counts the times that the working state was thrown away: an append of an earlier one fails with it.
+        self._generation = 0
+        self._failures_in_row = 0
+        # Resolves when the engine closes.
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more commands."""
+        return self.ended.done()
 
     async def start(self, server_version: str) -> None:
         """Read the log, then write that a server has begun to write it."""
@@ -129,7 +136,11 @@ class Engine:
         return Answer(outcome.sequence, entry, _own_fact(entry, call))
 
     async def read(self, query: Callable[[State], T]) -> T:
-        """What the query makes of the working state, once that is durable. The query takes copies, and under 1 ms."""
+        """What the query makes of the working state, once that is durable. The query takes copies, and under 1 ms.
+
+        Waits while the state is being rebuilt; Refusal NOT_DURABLE when that, or what the query saw, fails.
+        """
+        await self._settled()
         core = self._core
         value = query(core.state)
         if core.state.sequence <= core.durable_sequence:
@@ -174,7 +185,8 @@ class Engine:
 
     async def close(self) -> None:
         """Refuse what waits, and let finish what is on its way to the journal."""
-        self.closed = True
+        if not self.ended.done():
+            self.ended.set_result(None)
         for planned in (self._timer, self._scheduled):
             if planned is not None:
                 planned.cancel()
@@ -223,7 +235,7 @@ class Engine:
         return turn
 
     def _append(self, turn: Turn) -> None:
-        begin_ns, generation = self._clock.monotonic_ns(), self.generation
+        begin_ns, generation = self._clock.monotonic_ns(), self._generation
         future = self.journal.append(self.log_name, turn.expected, turn.rows)
         self._in_flight.add(future)
         future.add_done_callback(lambda done: self._appended(done, turn, begin_ns, generation))
@@ -232,9 +244,10 @@ class Engine:
         self._in_flight.discard(future)
         problem = None if future.cancelled() else future.exception()
         if future.cancelled() or problem is not None:
-            if generation == self.generation:
+            if generation == self._generation:
                 self._fail("append_failed", str(problem))
             return
+        self._failures_in_row = 0
         self.figures.append_ns += self._clock.monotonic_ns() - begin_ns
         self.figures.entry_count += len(turn.rows)
         self.figures.log_bytes += sum(len(row.body) + sum(len(body) for _, body in row.columns) for row in turn.rows)
@@ -258,23 +271,42 @@ class Engine:
         """The working state is not what the journal holds: tell all who wait, and read the log anew."""
         self._report(event, f"{self.log_name}: {text}")
         self.figures.failure_count += 1
-        self.generation += 1
+        self._failures_in_row += 1
+        self._generation += 1
         settle(self._core.failed())
         if self._rebuilding is None and not self.closed:
-            self._rebuilding = self._loop.create_task(self._rebuild())
+            self._begin_rebuild()
 
-    async def _rebuild(self) -> None:
-        while True:
-            if self._in_flight:
-                await asyncio.wait(self._in_flight)
-            try:
-                await self._recover()
-                break
-            except JournalError as problem:
-                self._report("rebuild_failed", f"{self.log_name}: {problem}")
-                await asyncio.sleep(RETRY_S)
+    def _begin_rebuild(self) -> None:
+        self._rebuilding = self._loop.create_task(self._rebuild(RETRY_S if self._failures_in_row > 1 else 0.0))
+        self._rebuilding.add_done_callback(self._rebuilt)
+
+    async def _rebuild(self, pause_s: float) -> None:
+        await asyncio.sleep(pause_s)
+        if self._in_flight:
+            await asyncio.wait(self._in_flight)
+        await self._recover()
+
+    def _rebuilt(self, task: "asyncio.Task[None]") -> None:
+        """Go on, or, whatever kept the log from being read, turn away who waits and try again."""
+        if self.closed:
+            return
         self._rebuilding = None
-        self._schedule()
+        problem = task.exception()
+        if problem is None:
+            self._schedule()
+            return
+        self._report("rebuild_failed", f"{self.log_name}: {problem!r}")
+        self._failures_in_row += 1
+        settle(self._core.abandon(not_durable()))
+        self._begin_rebuild()
+
+    async def _settled(self) -> None:
+        """Returns when the working state is what the journal holds and will hold; Refusal when it cannot be made so."""
+        if self._rebuilding is not None:
+            await asyncio.wait([self._rebuilding])
+        if self._rebuilding is not None:
+            raise draining() if self.closed else not_durable()
 
     async def _recover(self) -> None:
         recovered = await recovery.recover(self.journal, self.log_name, self.system, self.expiry())

@@ -5,6 +5,7 @@ import asyncio
 from vsm_server.engine.shell import Engine
 from vsm_server.journal.port import Section, Snapshot
 from vsm_server.model import codec, snapshot
+from vsm_server.refusal import Refusal
 
 INTERVAL_NS = 300_000_000_000
 LOG_BYTES = 64 << 20
@@ -14,21 +15,20 @@ ENTRIES_KEPT_NS = 30 * COLUMNS_KEPT_NS
 
 
 async def take(engine: Engine) -> bool:
-    """Write the state as it is now; lets others run at least every 5 ms. False when the state was thrown away meanwhile."""
-    generation, position = engine.generation, engine.state.sequence
-    captured = list(snapshot.capture(engine.state))
+    """Write the state as it is now; lets others run at least every 5 ms. False when what it held did not become durable."""
+    try:
+        position, captured = await engine.read(lambda state: (state.sequence, list(snapshot.capture(state))))
+    except Refusal:
+        return False
     expired = engine.expiry()
     sections = {}
     for name, version, parts in captured:
-        drawn = []
+        body = bytearray()
         for part in parts:
-            drawn.append(part)
+            body += codec.framed(part)
             if expired():
                 await asyncio.sleep(0)
-        sections[name] = Section(version, codec.pack(drawn))
-    await engine.read(lambda state: state.sequence)
-    if engine.generation != generation:
-        return False
+        sections[name] = Section(version, bytes(body))
     await engine.journal.save(engine.log_name, Snapshot(position, sections))
     engine.snapshot_position = position
     return True

@@ -10,6 +10,7 @@ from vsm.v1 import log_pb2 as log
 
 from vsm_server.model.producers import Producers
 from vsm_server.model.units import Units
+from vsm_server.operators.batch import Part
 from vsm_server.operators.columns import ABSENT, Columns, Words
 
 AHEAD_MAX_NS = 5_000_000_000
@@ -47,15 +48,6 @@ class ReportBatch:
 
 
 @dataclass(slots=True)
-class Taken:
-    """What of a batch goes on to the operators: its columns, which events (bool), the dense number of each one's unit (-1: none)."""
-
-    columns: Columns
-    keep: NDArray[np.bool_]
-    unit_slot: NDArray[np.int32]
-
-
-@dataclass(slots=True)
 class _Refusals:
     """Events refused so far: which, and the first words about it."""
 
@@ -78,7 +70,7 @@ def is_new(producers: Producers, batch: ReportBatch, actor: str) -> bool:
     return not batch.producer or producers.is_new((actor, batch.producer), batch.epoch, batch.batch_number)
 
 
-def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsReported, Taken | None]:
+def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsReported, Part | None]:
     """The fact, without its columns, and what the operators get to see."""
     fact = log.EventsReported(
         producer=batch.producer,
@@ -101,7 +93,7 @@ def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsRepo
     slots = unit_slots(batch.columns.unit, units)
     _refuse_units(refusals, batch.columns.unit, slots)
     _tell(fact, refusals, batch.batch_number)
-    return fact, Taken(batch.columns, refusals.keep, slots)
+    return fact, Part(batch.columns, refusals.keep, slots)
 
 
 def kept(fact: log.EventsReported) -> NDArray[np.bool_]:
@@ -140,6 +132,8 @@ def _refuse_times(refusals: _Refusals, columns: Columns, now_ns: int) -> None:
 
 
 def _refuse_units(refusals: _Refusals, words: Words, slots: NDArray[np.int32]) -> None:
+    if slots.min() >= 0:
+        return
     named = np.array([*map(bool, words.dictionary), False])
     unknown = np.flatnonzero((slots < 0) & named[_places(words)])
     refusals.refuse(unknown, UNIT_UNKNOWN, lambda at: f"no unit {words.dictionary[words.index[at]]!r} is registered")

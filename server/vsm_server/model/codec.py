@@ -12,11 +12,12 @@ _LENGTH = struct.Struct("<Q")
 
 def pack(parts: Iterable[bytes]) -> bytes:
     """Join parts so that `unpack` returns them."""
-    joined = bytearray()
-    for part in parts:
-        joined += _LENGTH.pack(len(part))
-        joined += part
-    return bytes(joined)
+    return b"".join(map(framed, parts))
+
+
+def framed(part: bytes) -> bytes:
+    """One part as `pack` joins it."""
+    return _LENGTH.pack(len(part)) + part
 
 
 def unpack(body: bytes) -> list[bytes]:

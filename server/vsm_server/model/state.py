@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from vsm.v1 import events_pb2
 from vsm.v1 import log_pb2 as log
 
@@ -19,7 +18,7 @@ from vsm_server.model.signals import Signals
 from vsm_server.model.systems import Systems
 from vsm_server.model.unit_commands import Heard
 from vsm_server.model.units import Units
-from vsm_server.operators.batch import join, read_batch
+from vsm_server.operators.batch import Part, join, read_batch
 from vsm_server.operators.columns import Observed
 from vsm_server.operators.patterns import Conclusions, PatternOperator
 
@@ -67,13 +66,12 @@ class State:
             return []
         return _EVOLVE[body](self, getattr(fact, body), moment) or []
 
-    def observe(self, parts: Sequence[batches.Taken], moment: Moment) -> list[Conclusion]:
+    def observe(self, parts: Sequence[Part], moment: Moment) -> list[Conclusion]:
         """Add the accepted events of an entry and return what follows."""
-        events = join([(part.columns, part.keep) for part in parts], moment.sequence, self.units.slot_of)
+        events = join(parts, moment.sequence)
         if not events.columns.count:
             return []
-        slots = np.unique(events.unit_slot)
-        slots = slots[slots >= 0]
+        slots = self.units.distinct(events.unit_slot)
         inactive = self.units.not_active(slots)
         self.units.heard(slots, moment.time_ns)
         self.events_ns = moment.time_ns
@@ -81,9 +79,9 @@ class State:
         heard: list[Conclusion] = [Heard(inactive)] if inactive else []
         return heard + self._concluded(self.operator.observe(events), events)
 
-    def watch_again(self, parts: Sequence[batches.Taken], moment: Moment) -> None:
+    def watch_again(self, parts: Sequence[Part], moment: Moment) -> None:
         """Show events of the past to an operator that begins anew; nothing else changes."""
-        events = join([(part.columns, part.keep) for part in parts], moment.sequence, self.units.slot_of)
+        events = join(parts, moment.sequence)
         if events.columns.count:
             self.operator.observe(events)
 
@@ -132,10 +130,10 @@ class State:
         return [Concluded(one, events) for one in conclusions]
 
 
-def read_part(fact: log.EventsReported, message: events_pb2.EventColumns, units: Units) -> batches.Taken:
+def read_part(fact: log.EventsReported, message: events_pb2.EventColumns, units: Units) -> Part:
     """A batch of the log as the operators see it."""
     columns, _ = read_batch(events_pb2.EventBatch(columns=message), fact.receive_time_unix_nano)
-    return batches.Taken(columns, batches.kept(fact), batches.unit_slots(columns.unit, units))
+    return Part(columns, batches.kept(fact), batches.unit_slots(columns.unit, units))
 
 
 def _events_reported(state: State, fact: log.EventsReported, moment: Moment) -> None:

@@ -58,6 +58,12 @@ class Units:
         """Dense number of each; -1 for an unknown one."""
         return np.fromiter(map(self._slots.get, segments, repeat(-1)), np.int32, len(segments))
 
+    def distinct(self, slots: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Each slot once, in order, without the -1 of no unit."""
+        seen = np.zeros(len(self._segments) + 1, np.bool_)
+        seen[slots] = True
+        return np.flatnonzero(seen[:-1])
+
     def segment_at(self, slot: int) -> str:
         """The unit that has the slot."""
         return self._segments[slot]
@@ -93,7 +99,7 @@ class Units:
         states, counts = np.unique(self._state[slots], return_counts=True)
         return dict(zip(states.tolist(), counts.tolist(), strict=True))
 
-    def not_active(self, slots: NDArray[np.int32]) -> list[str]:
+    def not_active(self, slots: NDArray[np.int64]) -> list[str]:
         """Those of the slots that are not ACTIVE, by segment, in order of slot."""
         return [self._segments[slot] for slot in slots[self._state[slots] != pb.UNIT_STATE_ACTIVE].tolist()]
 
@@ -139,7 +145,7 @@ class Units:
         self._free.append(self._slots.pop(segment))
         self._deadlines.set(SILENCE, segment, None)
 
-    def heard(self, slots: NDArray[np.int32], time_ns: int) -> None:
+    def heard(self, slots: NDArray[np.int64], time_ns: int) -> None:
         """Units reported."""
         self._seen[slots] = time_ns
         self._since[slots] = time_ns

@@ -11,7 +11,7 @@ import numpy as np
 from vsm.v1 import events_pb2
 
 from vsm_server.operators.columns import ABSENT, Columns, Words
-from vsm_server.operators.joining import event_at, join
+from vsm_server.operators.joining import Part, event_at, join
 from vsm_server.operators.limits import (
     BATCH_BYTES_MAX,
     BATCH_EVENTS_MAX,
@@ -23,7 +23,7 @@ from vsm_server.operators.limits import (
 )
 from vsm_server.operators.rows import read_rows, time_of
 
-__all__ = ["Malformed", "Rejected", "event_at", "join", "read_batch", "refuse"]
+__all__ = ["Malformed", "Part", "Rejected", "event_at", "join", "read_batch", "refuse"]
 
 _NAME = re.compile(r"[a-z0-9_.\-]{1,63}")
 _NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_.-"

@@ -1,6 +1,7 @@
 """Batches of one log entry joined into what the operators observe, and one event back as a message."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,23 +9,29 @@ from vsm.v1 import events_pb2
 
 from vsm_server.operators.columns import ABSENT, Columns, Observed, Words
 
-Part = tuple[Columns, NDArray[np.bool_]]
+
+class Part(NamedTuple):
+    """A batch: its columns, which of its events are accepted (bool), and the dense number of each event's unit (int32, -1: none)."""
+
+    columns: Columns
+    keep: NDArray[np.bool_]
+    unit_slot: NDArray[np.int32]
 
 
-def join(parts: Sequence[Part], sequence: int, slot_of: Callable[[str], int] = lambda _: -1) -> Observed:
-    """The events of `parts` that their masks keep, one batch behind the other, sorted by time (stable).
+def join(parts: Sequence[Part], sequence: int) -> Observed:
+    """The accepted events of `parts`, one batch behind the other, sorted by time (stable).
 
-    `slot_of` gives a unit's slot, -1 for none; it is asked once for each word of the unit dictionary. An event of the system
-    itself has none. Words are merged into one dictionary a column; a sole batch that is whole and in order is not copied.
+    Words are merged into one dictionary a column; a sole batch that is whole and in order is not copied.
     """
-    kept = [np.flatnonzero(keep) for _, keep in parts]
-    starts = np.cumsum([0, *(columns.count for columns, _ in parts)])
+    kept = [np.flatnonzero(part.keep) for part in parts]
+    starts = np.cumsum([0, *(part.columns.count for part in parts)])
     position = np.concatenate([rows + start for rows, start in zip(kept, starts, strict=False)] or [np.zeros(0, np.int64)])
-    joined = _concatenate([columns for columns, _ in parts], kept)
+    slots = np.concatenate([part.unit_slot[rows] for part, rows in zip(parts, kept, strict=True)] or [np.zeros(0, np.int32)])
+    joined = _concatenate([part.columns for part in parts], kept)
     if joined.count and (joined.time[1:] < joined.time[:-1]).any():
         order = np.argsort(joined.time, kind="stable")
-        joined, position = take(joined, order), position[order]
-    return Observed(sequence, joined, position.astype(np.uint32), _slots(joined.unit, slot_of))
+        joined, position, slots = take(joined, order), position[order], slots[order]
+    return Observed(sequence, joined, position.astype(np.uint32), slots)
 
 
 def take(columns: Columns, rows: NDArray[np.int64]) -> Columns:
@@ -77,11 +84,6 @@ def _merge(parts: Sequence[tuple[Words | None, int]]) -> Words:
         places = np.array([*moved, ABSENT], dtype=np.uint32)
         indexes.append(places[np.minimum(words.index, len(moved))])
     return Words(tuple(positions), np.concatenate(indexes))
-
-
-def _slots(unit: Words, slot_of: Callable[[str], int]) -> NDArray[np.int32]:
-    slots = np.array([*map(slot_of, unit.dictionary), -1], dtype=np.int32)
-    return slots[np.minimum(unit.index, len(unit.dictionary))]
 
 
 def _take_words(words: Words, rows: NDArray[np.int64]) -> Words:
