@@ -28,4 +28,5 @@ def log_to(stream: TextIO, level: str) -> None:
     """Send every log of the process there, from `level` on: debug, info, warning or error."""
     lines = logging.StreamHandler(stream)
     lines.setFormatter(JsonLines())
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it greets, and says goodbye
     logging.basicConfig(level=level.upper(), handlers=[lines], force=True)

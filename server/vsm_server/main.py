@@ -53,9 +53,9 @@ from vsm_server.web.server import WebServer, bind
 
 _log = logging.getLogger(__name__)
 
-# What keeps a server from starting and is no error of ours: told in one line.
-CANNOT_START = (ConfigInvalid, JournalError, keys.KeyUnusable, ClockBehind, OSError)
-EXIT_CANNOT_START = 2
+# What keeps a command from being done and is no error of ours: told in one line.
+EXPECTED = (ConfigInvalid, JournalError, keys.KeyUnusable, ClockBehind, OSError)
+EXIT_FAILED = 2
 SERVICE_NAMES = tuple(service.full_name for service in SERVICES)
 
 
@@ -122,10 +122,13 @@ class Rooms:
     endings: Endings
     health: HealthServicer
     mint: Mint
+    admin: AdminToken
 
     def revoked(self) -> None:
         """A revocation is durable: end what it hits."""
-        self.endings.revoke(self.engines.server.state.revocations)
+        revocations = self.engines.server.state.revocations
+        self.endings.revoke(revocations)
+        self.admin.note(revocations)
 
     def problem(self) -> str:
         """Why the server does not serve; empty when it does."""
@@ -141,13 +144,15 @@ def _report(event: str, text: str) -> None:
 async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
     journal = await _open_journal(config, stack)
     clock = ProcessClock(max((head.last_time_unix_nano for head in await journal.heads()), default=0), accept=config.accept_clock)
+    mint = Mint(_signing_key(config), clock.now_unix_s, _new_id)
     return Rooms(
         journal=journal,
         clock=clock,
         engines=Engines(journal, clock, _version(), _report),
         endings=Endings(clock.now_unix_s),
         health=HealthServicer(SERVICE_NAMES),
-        mint=Mint(_signing_key(config), clock.now_unix_s, _new_id),
+        mint=mint,
+        admin=AdminToken(config.data_dir, mint.key, mint.birth),
     )
 
 
@@ -174,8 +179,7 @@ def _grpc_server(rooms: Rooms) -> grpc.aio.Server:
     return server
 
 
-async def _keep_admin_token(config: Config, rooms: Rooms, stack: AsyncExitStack) -> None:
-    admin = AdminToken(config.data_dir, rooms.mint.key, rooms.mint.birth)
+async def _keep_admin_token(admin: AdminToken, stack: AsyncExitStack) -> None:
     admin.write()
     keeping = asyncio.create_task(admin.keep_fresh())
 
@@ -203,7 +207,7 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
         await rooms.engines.start()
         gc.collect()
         gc.freeze()
-        await _keep_admin_token(config, rooms, stack)
+        await _keep_admin_token(rooms.admin, stack)
         stack.push_async_callback(web.close)
         await web.start()
         stack.push_async_callback(server.stop, config.drain_grace_s)
@@ -261,14 +265,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code: 0 done, 2 refused to start, with one line of JSON on stderr that says why."""
+    """Exit code: 0 done, 2 refused, with one line of JSON on stderr that says why."""
     arguments = _parser().parse_args(argv)
     log_to(sys.stderr, "info")
     try:
         config = read_config(vars(arguments), os.environ)
         log_to(sys.stderr, config.log_level)
         arguments.run(config, arguments)
-    except CANNOT_START as error:
-        _log.error("cannot start", extra={"problem": str(error)})
-        return EXIT_CANNOT_START
+    except EXPECTED as error:
+        _log.error("failed", extra={"problem": str(error)})
+        return EXIT_FAILED
     return 0

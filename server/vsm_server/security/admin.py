@@ -1,12 +1,14 @@
 """The token for everything, in a file beside the key: whoever may read the data directory may do everything."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable
 from pathlib import Path
 
 from vsm.v1 import access_pb2
 
+from vsm_server.security.authentication import Revocations
 from vsm_server.security.claims import LIFETIME_MAX_S, Birth
 from vsm_server.security.identity import SUBSYSTEM_BY_WORD, Identity
 from vsm_server.security.keys import SigningKey
@@ -35,18 +37,20 @@ def administrator(birth: Birth) -> Identity:
 
 
 class AdminToken:
-    """Keeps the file fresh: written at start, every 12 hours."""
+    """Keeps the file fresh: written at start, every 12 hours, and anew when the token in it was revoked."""
 
     def __init__(self, data_dir: Path, key: SigningKey, birth: Callable[[], Birth]) -> None:
         self._path = data_dir / FILE_NAME
         self._key = key
         self._birth = birth
         self._identity = administrator(birth())
+        self._stale = asyncio.Event()
 
-    @property
-    def identity(self) -> Identity:
-        """What the token in the file says."""
-        return self._identity
+    def note(self, revocations: Revocations) -> None:
+        """Something was revoked: whoever can read the file is not locked out by it."""
+        held = self._identity
+        if revocations.revoked(held.token_id, held.subject, held.issued_unix_s):
+            self._stale.set()
 
     def write(self) -> None:
         """A new token in the place of the old one, which stays valid for its time."""
@@ -54,7 +58,9 @@ class AdminToken:
         write_private(self._path, f"{sign(self._identity, self._key)}\n".encode())
 
     async def keep_fresh(self) -> None:
-        """Write it every 12 hours, for ever."""
+        """Write it whenever it is time, for ever."""
         while True:
-            await asyncio.sleep(INTERVAL_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stale.wait(), INTERVAL_S)
+            self._stale.clear()
             await asyncio.to_thread(self.write)
