@@ -138,7 +138,8 @@ class Engine:
     async def read(self, query: Callable[[State], T]) -> T:
         """What the query makes of the working state, once that is durable. The query takes copies, and under 1 ms.
 
-        Waits while the state is being rebuilt; Refusal NOT_DURABLE when that, or what the query saw, fails.
+        Waits while the state is being rebuilt; Refusal NOT_DURABLE when that, or what the query saw, fails, DRAINING
+        when the engine has closed.
         """
         await self._settled()
         core = self._core
@@ -305,8 +306,10 @@ class Engine:
         """Returns when the working state is what the journal holds and will hold; Refusal when it cannot be made so."""
         if self._rebuilding is not None:
             await asyncio.wait([self._rebuilding])
+        if self.closed:
+            raise draining()
         if self._rebuilding is not None:
-            raise draining() if self.closed else not_durable()
+            raise not_durable()
 
     async def _recover(self) -> None:
         recovered = await recovery.recover(self.journal, self.log_name, self.system, self.expiry())

@@ -1,0 +1,439 @@
+import asyncio
+import itertools
+from collections.abc import Callable
+
+import pytest
+import pytest_asyncio
+from vsm.v1 import access_pb2, errors_pb2, operations_pb2
+
+from tests.unit.scene import (
+    ANN,
+    LOG,
+    SYSTEM,
+    VERSION,
+    Bench,
+    HandClock,
+    batch_of,
+    beat,
+    bodies,
+    event,
+    refused_later,
+    register,
+    running,
+    scream,
+)
+from vsm_server.engine import shell
+from vsm_server.journal.memory import MemoryJournal
+from vsm_server.journal.port import Row, Space, SpaceState
+from vsm_server.model.call import Call
+from vsm_server.refusal import Refusal
+
+RETRIABLE = Call("ann", "00000000-0000-4000-8000-000000000001")
+NOT_DURABLE = errors_pb2.ERROR_REASON_NOT_DURABLE
+DRAINING = errors_pb2.ERROR_REASON_DRAINING
+UUID = RETRIABLE.request_id
+
+Submitted = asyncio.Future[shell.Answer]
+
+
+@pytest.fixture(autouse=True)
+def brief_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "RETRY_S", 0.001)
+
+
+@pytest_asyncio.fixture
+async def swallowed() -> list[str]:
+    """What callbacks raised, instead of the log of asyncio."""
+    raised: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(repr(context.get("exception"))))
+    return raised
+
+
+async def _turns(count: int = 20) -> None:
+    """Let the loop go round so often."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  what is waited for has no event
+            await asyncio.sleep(0.001)
+
+
+async def _known(bench: Bench) -> int:
+    return await bench.engine.read(lambda state: len(state.units))
+
+
+def _submit(bench: Bench, command: object, call: Call = ANN) -> "Submitted":
+    return asyncio.ensure_future(bench.engine.submit(command, call))
+
+
+def _refused(submitted: "Submitted") -> str:
+    problem = submitted.exception()
+    assert isinstance(problem, Refusal)
+    return errors_pb2.ErrorReason.Name(problem.reason)
+
+
+async def _on_manual_journal() -> Bench:
+    """An engine whose first entry alone is written; the rest waits for the test."""
+    bench = Bench(MemoryJournal(itertools.count(7).__next__, manual=True), HandClock())
+    bench.engine = bench.made()
+    starting = asyncio.ensure_future(bench.engine.start(VERSION))
+    await _until(lambda: bench.journal.waiting == 1)
+    bench.journal.complete()
+    await starting
+    return bench
+
+
+async def test_an_answer_comes_when_its_entry_is_in_the_journal() -> None:
+    """A command is answered with its fact, and the fact is in the journal by then."""
+    async with running() as bench:
+        answer = await bench.engine.submit(register("web-1"), ANN)
+        (row,) = await bench.journal.read(LOG, answer.sequence - 1, 1)
+        assert answer.fact.unit_registered.unit.name == f"{SYSTEM}/units/web-1"
+        assert answer.entry is not None
+        assert row.body == answer.entry.SerializeToString(deterministic=True)
+        assert bench.engine.figures.entry_count == 2
+
+
+async def test_nothing_is_answered_before_the_append_is_done() -> None:
+    """Answers, refusals and reads that saw an entry wait until it is durable."""
+    bench = await _on_manual_journal()
+    first = _submit(bench, register("web-1"))
+    second = _submit(bench, register("web-1"))
+    reading = asyncio.ensure_future(_known(bench))
+    await _turns()
+    waiting = [first.done(), second.done(), reading.done()]
+    bench.journal.complete()
+    await asyncio.wait([first, second])
+    assert waiting == [False, False, True]  # the read came before the turn, and saw none of it
+    assert (await reading, _refused(second)) == (0, "ERROR_REASON_ALREADY_EXISTS")
+    await bench.engine.close()
+
+
+async def test_a_read_waits_for_what_it_saw() -> None:
+    """A read of an entry on its way returns with it."""
+    bench = await _on_manual_journal()
+    first = _submit(bench, register("web-1"))
+    await _turns()
+    reading = asyncio.ensure_future(_known(bench))
+    await _turns()
+    assert not reading.done()
+    bench.journal.complete()
+    assert await reading == 1
+    assert (await first).sequence == 2
+    await bench.engine.close()
+
+
+async def test_at_most_four_appends_are_on_their_way() -> None:
+    """The fifth turn waits until one of four appends is done, and loses nothing."""
+    bench = await _on_manual_journal()
+    submitted = []
+    for number in range(7):
+        submitted.append(_submit(bench, register(f"web-{number}")))
+        await _turns()
+    assert bench.journal.waiting == shell.IN_FLIGHT_MAX
+    while not all(one.done() for one in submitted):
+        bench.journal.complete()
+        await _turns()
+    assert [one.result().sequence for one in submitted] == [2, 3, 4, 5, 6, 7, 8]
+    assert await _known(bench) == 7
+    await bench.engine.close()
+
+
+@pytest.mark.parametrize("fault", ["conflict", "failure"])
+async def test_all_who_wait_are_told_when_an_append_fails(fault: str) -> None:
+    """A failed or conflicting append fails every command on its way, and the state is what the journal holds."""
+    async with running() as bench:
+        await bench.engine.submit(register("kept"), ANN)
+        if fault == "conflict":
+            bench.journal.conflict_next()
+        else:
+            bench.journal.fail_next()
+        lost = [_submit(bench, register("a")), _submit(bench, register("b"))]
+        await asyncio.wait(lost)
+        assert [_refused(one) for one in lost] == ["ERROR_REASON_NOT_DURABLE"] * 2
+        assert await bench.engine.read(lambda state: ["kept" in state.units, "a" in state.units]) == [True, False]
+        assert [event for event, _ in bench.reports] == ["append_failed"]
+
+
+async def test_a_failed_append_takes_those_built_on_it_along() -> None:
+    """Three turns are on their way; when the first fails, all three are told, once."""
+    bench = await _on_manual_journal()
+    lost = []
+    for segment in ("a", "b", "c"):
+        lost.append(_submit(bench, register(segment)))
+        await _turns()
+    bench.journal.fail()
+    bench.journal.complete(2)
+    await asyncio.wait(lost)
+    again = _submit(bench, register("a"))
+    await _until(lambda: bench.journal.waiting == 1)
+    bench.journal.complete()
+    assert (await again).sequence == 2
+    assert bench.engine.figures.failure_count == 1
+    await bench.engine.close()
+
+
+async def test_a_retry_after_a_failure_is_safe_either_way() -> None:
+    """A retry by request id does what was lost, and does not do again what was stored without a word."""
+    async with running() as bench:
+        bench.journal.fail_next()
+        await refused_later(bench.engine.submit(register("a", request_id=UUID), RETRIABLE), NOT_DURABLE)
+        done = await bench.engine.submit(register("a", request_id=UUID), RETRIABLE)
+        other = Call("ann", UUID[:-1] + "2")
+        bench.journal.fail_next(stored=True)
+        await refused_later(bench.engine.submit(register("b", request_id=other.request_id), other), NOT_DURABLE)
+        told = await bench.engine.submit(register("b", request_id=other.request_id), other)
+        assert (done.sequence, told.sequence) == (2, 3)
+        assert told.fact.unit_registered.unit.name.endswith("/b")
+        assert await _known(bench) == 2
+
+
+async def test_a_retried_batch_of_a_joined_entry_gets_its_own_fact() -> None:
+    """Two reports share an entry; a retry of the second is answered with the second's count."""
+    async with running() as bench:
+        bob = Call("bob", UUID)
+        mine = batch_of(event(), request_id=UUID, digest=5)
+        his = batch_of(event(), event(), event(), request_id=UUID, digest=5)
+        first = await asyncio.gather(bench.engine.submit(mine, RETRIABLE), bench.engine.submit(his, bob))
+        again = [await bench.engine.submit(mine, RETRIABLE), await bench.engine.submit(his, bob)]
+        assert [one.sequence for one in (*first, *again)] == [2, 2, 2, 2]
+        assert [one.fact.events_reported.count for one in (*first, *again)] == [1, 3, 1, 3]
+
+
+async def test_a_read_while_the_state_is_rebuilt_sees_only_what_is_durable() -> None:
+    """A read between a failed append and the rebuilt state sees nothing of what was lost, and holds up no later answer."""
+    async with running() as bench:
+        for segment in ("a", "b"):
+            bench.journal.fail_next()
+            await refused_later(bench.engine.submit(register(f"lost-{segment}"), ANN), NOT_DURABLE)
+            assert await bench.engine.read(lambda state: f"lost-{segment}" in state.units) is False  # noqa: B023  asked at once
+            await asyncio.wait_for(bench.engine.submit(register(segment), ANN), 5)
+        assert await _known(bench) == 2
+
+
+async def test_a_read_that_saw_what_is_lost_is_refused() -> None:
+    """A read of an entry on its way fails with it."""
+    bench = await _on_manual_journal()
+    first = _submit(bench, register("web-1"))
+    await _turns()
+    reading = asyncio.ensure_future(_known(bench))
+    await _turns()
+    bench.journal.fail()
+    await refused_later(reading, NOT_DURABLE)
+    await refused_later(first, NOT_DURABLE)
+    await bench.engine.close()
+
+
+async def test_a_bug_in_a_decision_hurts_its_caller_alone(swallowed: list[str]) -> None:
+    """Who asked for what cannot be decided gets INTERNAL, who waits beside it NOT_DURABLE, who waits behind it is served."""
+    bench = await _on_manual_journal()
+    on_its_way = _submit(bench, register("a"))
+    await _turns()
+    beside, broken, behind = _submit(bench, register("b")), _submit(bench, object()), _submit(bench, register("c"))
+    await _turns()
+    bench.journal.complete()
+    await _until(lambda: bench.journal.waiting == 1)
+    bench.journal.complete()
+    assert [_refused(one) for one in (on_its_way, beside, broken)] == ["ERROR_REASON_NOT_DURABLE"] * 2 + ["ERROR_REASON_INTERNAL"]
+    assert (await behind).sequence == 3
+    assert await bench.engine.read(lambda state: ["a" in state.units, "b" in state.units]) == [True, False]
+    assert swallowed == ["KeyError(<class 'object'>)"]
+    await bench.engine.close()
+
+
+async def test_a_log_that_cannot_be_read_is_tried_again() -> None:
+    """While the log cannot be read, who waits is turned away; when it can, the engine goes on."""
+    async with running() as bench:
+        await bench.engine.submit(register("a"), ANN)
+        bench.journal.damage_row(LOG, 2)
+        bench.journal.fail_next()
+        lost = _submit(bench, register("b"))
+        await asyncio.wait([lost])
+        turned_away = _submit(bench, register("c"))
+        await refused_later(_known(bench), NOT_DURABLE)
+        await refused_later(turned_away, NOT_DURABLE)
+        bench.journal.damage_row(LOG, 2)
+        await _until(lambda: bench.engine._rebuilding is None)
+        assert await _known(bench) == 1
+        assert {event for event, _ in bench.reports} == {"append_failed", "rebuild_failed"}
+
+
+async def test_a_state_that_cannot_be_rebuilt_is_told_whatever_the_cause() -> None:
+    """Columns that are no message do not leave the engine silent for ever."""
+    async with running() as bench:
+        await bench.engine.submit(batch_of(event()), ANN)
+        rows = bench.journal._logs[LOG].rows
+        whole = rows[1]
+        rows[1] = Row(whole.sequence, whole.time_unix_nano, whole.checksum, whole.body, ((0, b"\xff"),))
+        bench.journal.fail_next()
+        await refused_later(bench.engine.submit(register("b"), ANN), NOT_DURABLE)
+        await refused_later(_known(bench), NOT_DURABLE)
+        rows[1] = whole
+        await _until(lambda: bench.engine._rebuilding is None)
+        assert await bench.engine.read(lambda state: state.event_count) == 1
+
+
+async def test_closing_refuses_what_waits_and_finishes_what_is_on_its_way() -> None:
+    """What is on its way is written and answered, what waits for its turn is refused with DRAINING, and so is what comes later."""
+    bench = await _on_manual_journal()
+    submitted = []
+    for number in range(5):
+        submitted.append(_submit(bench, register(f"web-{number}")))
+        await _turns()
+    closing = asyncio.ensure_future(bench.engine.close())
+    await _turns()
+    bench.journal.complete(4)
+    await closing
+    assert [one.result().sequence for one in submitted[:4]] == [2, 3, 4, 5]
+    assert _refused(submitted[4]) == "ERROR_REASON_DRAINING"
+    await refused_later(bench.engine.submit(register("late"), ANN), DRAINING)
+    await refused_later(_known(bench), DRAINING)
+    assert bench.engine.closed
+    await bench.engine.close()
+
+
+async def test_an_append_that_fails_while_closing_is_told() -> None:
+    """Who waits for an append that fails during the close gets NOT_DURABLE, and nothing is rebuilt."""
+    bench = await _on_manual_journal()
+    lost = _submit(bench, register("web-1"))
+    await _turns()
+    closing = asyncio.ensure_future(bench.engine.close())
+    await _turns()
+    bench.journal.fail()
+    await closing
+    await refused_later(lost, NOT_DURABLE)
+
+
+async def test_closing_ends_a_rebuild() -> None:
+    """An engine can be closed while it cannot read its log; a read that waits for it is refused with DRAINING."""
+    bench = await _on_manual_journal()
+    lost = [_submit(bench, register("a"))]
+    await _turns()
+    lost.append(_submit(bench, register("b")))
+    await _turns()
+    bench.journal.fail()
+    await asyncio.wait(lost[:1])
+    reading = asyncio.ensure_future(_known(bench))
+    await _turns()
+    closing = asyncio.ensure_future(bench.engine.close())
+    await _turns()
+    bench.journal.complete()
+    await closing
+    await refused_later(reading, DRAINING)
+    assert _refused(lost[1]) == "ERROR_REASON_NOT_DURABLE"
+
+
+async def test_a_crash_of_the_journal_is_a_failure() -> None:
+    """An append whose future is cancelled counts as failed."""
+    bench = await _on_manual_journal()
+    lost = _submit(bench, register("a"))
+    await _turns()
+    bench.journal.crash()
+    await refused_later(lost, NOT_DURABLE)
+    assert await _known(bench) == 0
+    await bench.engine.close()
+
+
+async def test_who_has_gone_gets_no_answer() -> None:
+    """A caller that is cancelled leaves its command, which is decided all the same."""
+    bench = await _on_manual_journal()
+    gone = _submit(bench, register("a"))
+    await _turns()
+    gone.cancel()
+    await _turns()
+    bench.journal.complete()
+    await _turns()
+    assert await _known(bench) == 1
+    await bench.engine.close()
+
+
+async def test_a_deadline_that_passes_is_told_unasked() -> None:
+    """A unit that is not heard for its timeout falls silent without any command."""
+    async with running() as bench:
+        await bench.engine.submit(register("web-1", silence_s=1), ANN)
+        bench.clock.advance(0.9999)
+        await bench.engine.submit(register("web-2"), ANN)
+        bench.clock.advance(0.01)
+        await _until(lambda: bench.engine.state.sequence == 4)
+        assert await bench.engine.read(lambda state: [signal.source for signal in state.signals.open_signals()]) == ["web-1"]
+
+
+async def test_a_deadline_on_a_full_disk_is_kept_later() -> None:
+    """While nothing can be written deadlines wait; they are told as soon as there is room."""
+    async with running() as bench:
+        await bench.engine.submit(register("web-1", silence_s=1), ANN)
+        bench.journal.room = Space(SpaceState.READ_ONLY, 0, 1)
+        bench.clock.advance(2)
+        await refused_later(
+            bench.engine.submit(scream(), Call("ann", priority=access_pb2.PRIORITY_ALGEDONIC)), errors_pb2.ERROR_REASON_READ_ONLY
+        )
+        await _turns()
+        assert bench.engine.state.sequence == 2
+        bench.journal.room = Space(SpaceState.ROOMY, 1, 1)
+        await _until(lambda: bench.engine.state.sequence == 3)
+
+
+async def test_what_is_left_of_a_turn_is_decided_in_the_next() -> None:
+    """A turn that took its time leaves the rest to the next one; all is decided in order."""
+    async with running() as bench:
+        bench.clock.step_ns = 6_000_000
+        answers = await asyncio.gather(*(bench.engine.submit(register(f"web-{number}"), ANN) for number in range(5)))
+        assert [one.sequence for one in answers] == [2, 3, 4, 5, 6]
+        assert bench.engine.figures.turn_ns_max >= 6_000_000
+        assert bench.engine.figures.turn_count >= 6
+
+
+async def test_expiry_begins_anew_when_it_was_told() -> None:
+    """Whoever works long is told once in 5 ms."""
+    async with running() as bench:
+        bench.clock.step_ns = 2_000_000
+        expired = bench.engine.expiry()
+        assert [expired() for _ in range(7)] == [False, False, True, False, False, True, False]
+
+
+async def test_a_restarted_engine_holds_the_same_state() -> None:
+    """What was reported, raised and registered is there after a restart, with one EngineStarted more."""
+    async with running() as bench:
+        await bench.engine.submit(register("web-1"), ANN)
+        await bench.engine.submit(batch_of(event("web-1")), ANN)
+        await bench.engine.submit(beat("web-1"), ANN)
+        await bench.engine.submit(scream(), ANN)
+        engine = await bench.restart()
+        assert engine.replayed_count == 4
+        assert (engine.uid, engine.state.sequence, engine.tail.last) == (7, 5, 5)
+        assert await engine.read(lambda state: state.units.is_active("web-1")) is True
+        assert await engine.read(lambda state: [one.description for one in state.signals.open_signals()]) == ["it hurts"]
+
+
+async def test_an_answer_without_an_entry_has_a_position() -> None:
+    """A heartbeat of an active unit is gathered: nothing to write, and the answer says where the log stands."""
+    async with running() as bench:
+        await bench.engine.submit(register("web-1"), ANN)
+        first = await bench.engine.submit(beat("web-1"), ANN)
+        second = await bench.engine.submit(beat("web-1"), ANN)
+        assert first.entry is not None
+        assert bodies(list(first.entry.facts)) == ["units_seen", "unit_state_changed"]
+        assert (second.sequence, second.entry) == (3, None)
+        assert bench.engine.now_ns() == bench.clock.time_ns
+        assert bench.engine.dropped_conclusions == 0
+
+
+async def test_a_turn_without_rows_needs_no_journal() -> None:
+    """A refusal on a log that stands still is given at once."""
+    async with running() as bench:
+        await refused_later(
+            bench.engine.submit(operations_pb2.DeregisterUnitRequest(name=f"{SYSTEM}/units/none"), ANN), errors_pb2.ERROR_REASON_NOT_FOUND
+        )
+        assert bench.engine.tail.last == 1
+
+
+async def test_an_engine_on_a_system_without_a_log_begins_one() -> None:
+    """The first start makes the log: uid, one entry, and an empty state."""
+    bench = Bench(MemoryJournal(itertools.count(7).__next__), HandClock())
+    engine = bench.made()
+    await engine.start(VERSION)
+    assert (engine.uid, engine.state.sequence, engine.state.started_ns) == (7, 1, bench.clock.time_ns)
+    await engine.close()
