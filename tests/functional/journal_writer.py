@@ -14,8 +14,8 @@ from vsm_server.journal.sqlite import SqliteJournal
 
 LOGS = ("first", "second")
 IN_FLIGHT_MAX = 4
-SMALL_RESERVE_BYTES = 4 * 1024 * 1024
-BALLAST_BYTES = 16 * 1024 * 1024
+SMALL_RESERVE_BYTES = 48 * 1024 * 1024
+BALLAST_BYTES = 100 * 1024 * 1024
 UID = 42
 
 
@@ -62,7 +62,7 @@ async def until_full(data_dir: Path) -> dict[str, Any]:
     states = [journal.space().state.value]
     last = 0
     failed = []
-    for columns_bytes in (100_000, 0):
+    for columns_bytes in (100_000, 20_000):
         last, disk_full, follower_failed = await _fill(journal, last, columns_bytes)
         failed.append([last + 1, disk_full, follower_failed])
         states.append(journal.space().state.value)

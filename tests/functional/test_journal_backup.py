@@ -139,8 +139,8 @@ async def test_damaged_backup_is_refused(spoil: str, tmp_path: Path) -> None:
     content = copy.read_bytes()
     spoilt = {
         "cut": content[: len(content) // 2],
-        "noise": content.replace(b"first 77 first", b"first 78 first", 1),
-        "columns": content.replace(b"M" * 1000, b"N" * 1000, 1),
+        "noise": content.replace(b"first 77 first", b"first 78 first"),
+        "columns": content.replace(b"M" * 1000, b"N" * 1000),
         "text": b"hello",
         "absent": b"",
     }[spoil]

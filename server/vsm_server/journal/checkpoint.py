@@ -13,7 +13,6 @@ from vsm_server.journal.writer import Job, Writer
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 # From this length on the writer itself carries the rest over, so that the WAL can start anew.
 LONG_WAL_FRAMES = 32 * 1024 * 1024 // PAGE_BYTES
-FINISH_WAIT_S = 30.0
 
 _Call = Literal["checkpoint", "stop"]
 
@@ -22,8 +21,8 @@ class Checkpointer(threading.Thread):
     """Copies while the writer goes on. `failed` gets what went wrong: the WAL then merely grows until the next attempt.
 
     SQLite before 3.51.3 may lose pages when a checkpoint begins on a WAL that is carried over already, just as a commit starts that WAL
-    anew. So a checkpoint begins only once a transaction was committed that had begun after the last complete one; and the checkpoints of
-    the writer's own thread run while this one waits.
+    anew. So there is one checkpoint at a time, and here one begins only once a transaction was committed that had begun after the last
+    complete one. The writer's thread, in which nothing can be committed meanwhile, need not wait for that.
     """
 
     def __init__(self, connection: sqlite3.Connection, writer: Writer, failed: Callable[[sqlite3.Error], None]) -> None:
@@ -32,6 +31,7 @@ class Checkpointer(threading.Thread):
         self._writer = writer
         self._failed = failed
         self._unsaved_bytes = 0
+        self._one_at_a_time = threading.Lock()
         # The last transaction begun when a checkpoint had been complete.
         self._complete_through = 0
         self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
@@ -49,23 +49,24 @@ class Checkpointer(threading.Thread):
 
     def run(self) -> None:
         while self._calls.get() == "checkpoint":
-            if self._writer.committed > self._complete_through:
-                try:
-                    self._checkpoint()
-                except sqlite3.Error as error:
-                    self._failed(error)
+            with self._one_at_a_time:
+                rest_frames, length = self._carry_over(self._connection) if self._writer.committed > self._complete_through else (0, 0)
+            if rest_frames and length > LONG_WAL_FRAMES:
+                self._writer.put(Job(self.finish, lambda *_: None, bare=True))
         self._connection.close()
 
-    def _checkpoint(self) -> None:
-        _, length, carried = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    def finish(self, connection: sqlite3.Connection) -> None:
+        """Carry all over, in the writer's thread and on its connection: the next commit starts the WAL anew, in the room that it has."""
+        with self._one_at_a_time:
+            self._carry_over(connection)
+
+    def _carry_over(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """How many frames are left, and how long the WAL is."""
+        try:
+            _, length, carried = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            self._failed(error)
+            return 0, 0
         if length == carried:
             self._complete_through = self._writer.begun
-        elif length > LONG_WAL_FRAMES:
-            finished = threading.Event()
-            self._writer.put(
-                Job(
-                    lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall(), lambda *_: finished.set(), bare=True
-                )
-            )
-            finished.wait(FINISH_WAIT_S)
-            self._complete_through = self._writer.begun
+        return length - carried, length

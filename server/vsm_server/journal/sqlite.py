@@ -279,10 +279,12 @@ class SqliteJournal:
         self._loop.call_soon_threadsafe(self._delivered, outcomes)
 
     def _failure(self, error: Exception) -> JournalError:
+        """In the writer's thread, its transaction rolled back."""
         kind = error.sqlite_errorcode & 0xFF if isinstance(error, sqlite3.Error) and hasattr(error, "sqlite_errorcode") else 0
         full = kind == sqlite3.SQLITE_FULL or (kind == sqlite3.SQLITE_IOERR and self._space.now().free_bytes < _NO_ROOM_BYTES)
         if full:
             self._space.went_full()
+            self._checkpointer.finish(self._opened.writing)  # frees the WAL for what may still be written
         return WriteFailed(f"the write failed: {error}", disk_full=full)
 
     def _checkpoint_failed(self, error: sqlite3.Error) -> None:
