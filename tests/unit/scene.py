@@ -1,4 +1,4 @@
-"""What the tests of the model and the engine stand on: a clock set by hand, one log, and words for what is asked of it."""
+"""What tests of model and engine stand on: a clock set by hand, one log, and words for what is asked of it."""
 
 import itertools
 from collections.abc import AsyncIterator, Callable
@@ -33,7 +33,7 @@ ANN = Call("ann")
 
 @dataclass(slots=True)
 class HandClock:
-    """Moves only when a test says so; `step_ns` is what each look at the monotonic clock costs, `apart_ns` how far the wall clock is ahead."""
+    """Moves only when a test says so. `step_ns`: cost of each look at the monotonic clock; `apart_ns`: how far the wall clock is ahead."""
 
     time_ns: int = T0
     step_ns: int = 0

@@ -1,7 +1,8 @@
 """All engines of a server: its own log, and one for each system."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from vsm.v1 import system_pb2, system_resource_pb2
 
@@ -26,6 +27,8 @@ class Engines:
         self._report = report
         self._by_system: dict[str, Engine] = {}
         self._maintenance: asyncio.Task[None] | None = None
+        self._matching = asyncio.Lock()
+        self._changes: set[asyncio.Task[Answer]] = set()
         self.server = self._made(SERVER_LOG, SERVER_LOG)
 
     async def start(self) -> None:
@@ -35,7 +38,7 @@ class Engines:
         await self._forget_orphans(set(systems.values()))
         for name, log_name in systems.items():
             await self._open(name, log_name)
-        if not systems and self.server.state.sequence == 1:
+        if not await self.server.read(lambda state: state.systems.founded_count):
             system = system_resource_pb2.ViableSystem(name=DEFAULT_SYSTEM, display_name="Default")
             await self.create(system_pb2.CreateSystemRequest(system=system), SERVER)
         self._maintenance = asyncio.get_running_loop().create_task(maintenance.run(self, self._clock, self._report))
@@ -57,23 +60,16 @@ class Engines:
 
     async def create(self, request: system_pb2.CreateSystemRequest, call: Call) -> Answer:
         """Found a system; it runs when this returns."""
-        answer = await self.server.submit(request, call)
-        name = request.system.name
-        if name not in self._by_system:
-            await self._open(name, await self.server.read(lambda state: state.systems.log_of(name)))
-        return answer
+        return await self._to_its_end(self._change(request, request.system.name, call))
 
     async def delete(self, request: system_pb2.DeleteSystemRequest, call: Call) -> Answer:
         """Close a system: its streams end, its log goes."""
-        answer = await self.server.submit(request, call)
-        engine = self._by_system.pop(request.name, None)
-        if engine is not None:
-            await engine.close()
-            await self._journal.drop_log(engine.log_name)
-        return answer
+        return await self._to_its_end(self._change(request, request.name, call))
 
     async def close(self) -> None:
         """Let finish what is on its way, then stop."""
+        if self._changes:
+            await asyncio.wait(self._changes)
         if self._maintenance is not None:
             self._maintenance.cancel()
             await asyncio.gather(self._maintenance, return_exceptions=True)
@@ -82,10 +78,38 @@ class Engines:
     def _made(self, log_name: str, system: str) -> Engine:
         return Engine(log_name, system, self._journal, self._clock, self._report)
 
+    async def _to_its_end(self, change: Coroutine[Any, Any, Answer]) -> Answer:
+        """The change goes on when its caller leaves: a system is never founded without running, nor closed without ending."""
+        task = asyncio.get_running_loop().create_task(change)
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)
+
+    async def _change(self, command: object, name: str, call: Call) -> Answer:
+        answer = await self.server.submit(command, call)
+        await self._match(name)
+        return answer
+
+    async def _match(self, name: str) -> None:
+        """Let run what the server's log says of a system now, whichever call found it out: a retry may come long after others."""
+        async with self._matching:
+            log_name = await self.server.read(lambda state: state.systems.logs().get(name))
+            engine = self._by_system.get(name)
+            if engine is not None and engine.log_name != log_name:
+                del self._by_system[name]
+                await engine.close()
+                await self._journal.drop_log(engine.log_name)
+            if log_name is not None and name not in self._by_system:
+                await self._open(name, log_name)
+
     async def _open(self, name: str, log_name: str) -> None:
         engine = self._made(log_name, name)
-        await engine.start(self._server_version)
-        self._by_system[name] = engine
+        try:
+            await engine.start(self._server_version)
+            self._by_system[name] = engine
+        finally:
+            if name not in self._by_system:
+                await engine.close()
 
     async def _forget_orphans(self, known: set[str]) -> None:
         """Logs of systems that were closed while their log was still there."""

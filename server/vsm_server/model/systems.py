@@ -18,12 +18,16 @@ SETTABLE = frozenset({"display_name", "purpose", "labels"})
 
 
 class Systems:
-    """Systems by name, each with the sequence at which it was founded: a name that is used again gets another log."""
+    """Systems by name, each with the sequence at which it was founded: a name that is used again gets another log.
+
+    `founded_count` counts the closed ones too.
+    """
 
     def __init__(self) -> None:
         self._by_name: dict[str, resource.ViableSystem] = {}
         self._order = SortedNames()
         self._founded: dict[str, int] = {}
+        self.founded_count = 0
 
     def __len__(self) -> int:
         """How many there are."""
@@ -61,6 +65,7 @@ class Systems:
         self._by_name[system.name] = system
         self._order.add(system.name)
         self._founded[system.name] = sequence
+        self.founded_count += 1
 
     def changed(self, fact: log.SystemChanged) -> None:
         """As it is now."""
@@ -77,13 +82,15 @@ class Systems:
     def encode(self) -> Iterator[bytes]:
         """Parts of the section, made one by one, of what is there now."""
         systems = list(self._by_name.values())
-        founded = codec.pack_json([self._founded[system.name] for system in systems])
-        return chain([founded], (system.SerializeToString(deterministic=True) for system in systems))
+        head = codec.pack_json([self.founded_count, [self._founded[system.name] for system in systems]])
+        return chain([head], (system.SerializeToString(deterministic=True) for system in systems))
 
     def decode(self, parts: list[bytes]) -> None:
         """Take over what `encode` gave."""
-        for sequence, part in zip(codec.unpack_json(parts[0]), parts[1:], strict=True):
+        founded_count, founded = codec.unpack_json(parts[0])
+        for sequence, part in zip(founded, parts[1:], strict=True):
             self.created(log.SystemCreated(system=resource.ViableSystem.FromString(part)), sequence)
+        self.founded_count = founded_count
 
 
 def create(systems: Systems, request: pb.CreateSystemRequest, ctx: Context) -> list[log.Fact]:
