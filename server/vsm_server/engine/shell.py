@@ -89,6 +89,7 @@ class Engine:
         self.journal = journal
         self.replayed_count = 0
         self.snapshot_position = 0
+        self.oldest_sequence = 1
         self._clock = clock
         self._report = report
         self._core: Core[Future] = Core(State(system))
@@ -315,6 +316,7 @@ class Engine:
         recovered = await recovery.recover(self.journal, self.log_name, self.system, self.expiry())
         self._core.reset(recovered.state)
         self.uid = recovered.head.uid
+        self.oldest_sequence = recovered.head.oldest
         self.replayed_count = recovered.replayed_count
         self.snapshot_position = recovered.snapshot_position
         self.tail.rebase(recovered.head.last, recovered.head.last_checksum)

@@ -43,6 +43,7 @@ async def trim(engine: Engine, columns_cut_ns: int, entries_cut_ns: int) -> None
         columns_bytes_max=COLUMNS_BYTES_MAX,
         entries_through=min(through, engine.snapshot_position),
     )
+    engine.oldest_sequence = (await engine.journal.open_log(engine.log_name)).oldest
 
 
 async def _last_before(engine: Engine, time_ns: int) -> int:

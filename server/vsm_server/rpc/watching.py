@@ -126,7 +126,7 @@ class Following:
             raise self._ended(not_found(self._engine.system))
 
     def _ended(self, cause: Refusal) -> StreamEnded:
-        return StreamEnded(cause, resume_token=self._token, oldest_sequence=0)
+        return StreamEnded(cause, resume_token=self._token, oldest_sequence=self._engine.oldest_sequence)
 
 
 def _is_critical(item: Item) -> bool:
