@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ import uvloop
 from grpc_health.v1 import health_pb2_grpc
 from vsm.v1 import algedonic_pb2_grpc, operations_pb2_grpc, patterns_pb2_grpc, security_pb2_grpc, system_pb2_grpc
 
-from vsm_server.config import OPTIONS, Config, ConfigInvalid, add_options, read_config
+from vsm_server.config import OPTIONS, Address, Config, ConfigInvalid, add_options, read_config
 from vsm_server.engine.clock import ClockBehind, EngineClock
 from vsm_server.engine.engines import Engines
 from vsm_server.journal import backup as copies
@@ -191,6 +191,15 @@ async def _keep_admin_token(admin: AdminToken, stack: AsyncExitStack) -> None:
     stack.push_async_callback(stop)
 
 
+@contextlib.contextmanager
+def _naming(address: Address) -> Iterator[None]:
+    """An address that cannot be had is named in the error."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from error
+
+
 async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> None:
     """Serve until SIGTERM or SIGINT. What was started last is stopped first; when this returns, all is written and closed."""
     going = asyncio.Event()
@@ -201,8 +210,10 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
     async with AsyncExitStack() as stack:
         rooms = await _furnish(config, stack)
         server = _grpc_server(rooms)
-        grpc_address = str(config.listen.with_port(listen(server, config.listen.host, config.listen.port)))
-        web = WebServer(Pages(_version(), grpc_address, rooms.problem), bind(config.http.host, config.http.port))
+        with _naming(config.listen):
+            grpc_address = str(config.listen.with_port(listen(server, config.listen.host, config.listen.port)))
+        with _naming(config.http):
+            web = WebServer(Pages(_version(), grpc_address, rooms.problem), bind(config.http.host, config.http.port))
         stack.push_async_callback(rooms.engines.close)
         await rooms.engines.start()
         gc.collect()

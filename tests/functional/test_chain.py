@@ -12,7 +12,7 @@ from vsm.v1 import access_pb2, algedonic_pb2, operations_pb2, patterns_pb2, secu
 from vsm.v1.log_pb2 import TokenRevoked
 
 from tests.functional.probe import SECRET, Probe, probe
-from tests.functional.wire import Wire, end_of, read_refusal, refusal
+from tests.functional.wire import Wire, end_of, read_one, read_refusal, refusal
 
 SIGNAL = "systems/plant/signals/1-0"
 WATCH = algedonic_pb2.WatchSignalsRequest(parent="systems/plant")
@@ -124,7 +124,7 @@ async def test_every_request_of_a_stream_is_validated(chain: Probe, channel: grp
     wire = Wire(channel, chain.token())
     stream = wire.operations.StreamEvents(metadata=wire.metadata)
     await stream.write(operations_pb2.StreamEventsRequest(open=operations_pb2.StreamEventsOpen(parent="systems/plant", producer="p")))
-    await anext(aiter(stream))
+    await read_one(stream)
     await stream.write(operations_pb2.StreamEventsRequest(batch_number=1))
     assert (await end_of(stream)).reason == "FIELD_INVALID"
     assert len(chain.seen.requests) == 1
@@ -143,7 +143,7 @@ async def test_stream_ends_with_a_revocation(chain: Probe, channel: grpc.aio.Cha
     """A stream whose token is revoked ends at once, others go on; the token opens nothing any more."""
     wire, other = Wire(channel, chain.token(token_id="bad")), Wire(channel, chain.token(token_id="good"))
     stream, kept = wire.follow(wire.algedonic.WatchSignals, HEEDED), other.follow(other.algedonic.WatchSignals, HEEDED)
-    await asyncio.gather(anext(aiter(stream)), anext(aiter(kept)))
+    await asyncio.gather(read_one(stream), read_one(kept))
     chain.revocations.add(TokenRevoked(revocation=security_pb2.Revocation(token_id="bad")))
     chain.endings.revoke(chain.revocations)
     refused = await end_of(stream, within_s=1)
@@ -156,7 +156,7 @@ async def test_drain_ends_every_stream(chain: Probe, channel: grpc.aio.Channel) 
     """When the server goes, a stream that heeds its ending tells where to go on; one that does not is cut; no new one begins."""
     wire = Wire(channel, chain.token())
     heeded, cut = wire.follow(wire.algedonic.WatchSignals, HEEDED), wire.follow(wire.algedonic.WatchSignals, WATCH)
-    await asyncio.gather(anext(aiter(heeded)), anext(aiter(cut)))
+    await asyncio.gather(read_one(heeded), read_one(cut))
     chain.endings.drain()
     ends = await asyncio.gather(end_of(heeded, within_s=1), end_of(cut, within_s=1))
     assert [(end.code, end.reason) for end in ends] == [(grpc.StatusCode.UNAVAILABLE, "DRAINING")] * 2
@@ -169,7 +169,7 @@ async def test_cancelled_stream_is_cancelled(chain: Probe, channel: grpc.aio.Cha
     """A client that leaves cancels the handler, and the stream is forgotten."""
     wire = Wire(channel, chain.token())
     stream = wire.follow(wire.algedonic.WatchSignals, WATCH)
-    await anext(aiter(stream))
+    await read_one(stream)
     stream.cancel()
     async with asyncio.timeout(2):
         await chain.seen.cancelled.wait()

@@ -1,7 +1,6 @@
 """Page tokens: where a list goes on."""
 
 import base64
-import binascii
 
 from vsm_server.refusal import invalid
 
@@ -22,5 +21,5 @@ def name_before(page_token: str) -> str:
     """What the page comes behind; '' for the first."""
     try:
         return base64.b64decode(page_token, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not ASCII or not UTF-8
         raise invalid("page_token", "it is not one that a response gave") from None

@@ -1,6 +1,7 @@
 """The gRPC server: its services, its bounds, and its port."""
 
 import errno
+import os
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -52,8 +53,7 @@ def listen(server: grpc.aio.Server, host: str, port: int) -> int:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(address)
             trial.listen()
-    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        return server.add_insecure_port(shown)
+        return server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     except RuntimeError as error:
-        raise OSError(errno.EADDRNOTAVAIL, f"cannot listen on {shown}") from error
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)) from error
