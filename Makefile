@@ -80,6 +80,10 @@ baseline: install ## Take the contract as it is for what later versions must not
 bench: install ## Measure and report against the targets
 	$(BIN)/python perf/bench.py $(ARGS)
 
+.PHONY: bench-long
+bench-long: install ## As bench, with what takes minutes: ten of memory under load, 100,000 units
+	$(BIN)/python perf/bench.py --long $(ARGS)
+
 .PHONY: fuzz
 fuzz: install ## Look for counter-examples for long
 	@if [[ -d tests/fuzz ]]; then $(BIN)/python -m pytest -q --hypothesis-profile=fuzz --timeout=3600 tests/fuzz $(ARGS); \
