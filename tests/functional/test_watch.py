@@ -268,3 +268,49 @@ async def test_a_reader_that_left_does_no_harm(vsm: Wire, parent: str) -> None:
     entries: list[Entry] = await log(vsm, parent)
     assert len(facts(entries, "signal_raised")) + sum(fact.signal_repeated.count for fact in facts(entries, "signal_repeated")) == 20
     assert (await refusal(answer(vsm, f"{parent}/signals/none", ACKNOWLEDGEMENT_KIND_RECEIVED))).reason == "NOT_FOUND"
+
+
+async def test_a_list_among_many_writers_misses_nothing(vsm: Wire, parent: str) -> None:
+    """Whatever moment a list hits while eight callers raise, it and a watch from its token tell of every signal."""
+
+    async def write(writer: int) -> None:
+        for number in range(12):
+            await cry(vsm, parent, pain(f"source-{writer}-{number}"))
+
+    writing = asyncio.gather(*(write(writer) for writer in range(8)))
+    pages = []
+    while not writing.done():
+        pages.append(await vsm.ask(vsm.algedonic.ListSignals, ListSignalsRequest(parent=parent, page_size=1000)))
+    await writing
+    everything = {signal.name for signal in await changes(vsm, parent)}
+    for page in pages:
+        known = {signal.name for signal in page.signals}
+        request = WatchSignalsRequest(parent=parent, resume_token=page.resume_token, heartbeat_interval=SECOND)
+        async with followed(vsm.follow(vsm.algedonic.WatchSignals, request)) as call:
+            heartbeats = 0
+            while known != everything and heartbeats < 2:
+                response = await read_one(call)
+                known |= {signal.name for signal in response.signals}
+                heartbeats += response.HasField("heartbeat")
+        assert known == everything
+
+
+async def test_a_status_among_many_writers_says_one_position(vsm: Wire, parent: str) -> None:
+    """Whatever moment a status hits, its sequence and its resume token are the same position."""
+
+    async def write(writer: int) -> None:
+        for number in range(12):
+            await cry(vsm, parent, pain(f"source-{writer}-{number}"))
+
+    writing = asyncio.gather(*(write(writer) for writer in range(8)))
+    statuses = []
+    while not writing.done():
+        statuses.append(await position(vsm, parent))
+    await writing
+    await vsm.register(parent, "last")
+    for status in statuses:
+        request = WatchLogRequest(parent=parent, resume_token=status.resume_token)
+        async with followed(vsm.follow(vsm.systems.WatchLog, request)) as call:
+            while not (response := await read_one(call)).entries:
+                pass
+        assert response.entries[0].sequence == status.sequence + 1

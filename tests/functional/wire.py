@@ -145,7 +145,7 @@ async def end_of(
     """Reads a stream until the server ends it with an error, and tells which."""
     try:
         async with asyncio.timeout(within_s):
-            async for _ in call:
+            while await call.read() is not grpc.aio.EOF:
                 pass
     except grpc.aio.AioRpcError as error:
         return read_refusal(error)
