@@ -50,8 +50,8 @@ class Checkpointer(threading.Thread):
     def run(self) -> None:
         while self._calls.get() == "checkpoint":
             with self._one_at_a_time:
-                rest_frames, length = self._carry_over(self._connection) if self._writer.committed > self._complete_through else (0, 0)
-            if rest_frames and length > LONG_WAL_FRAMES:
+                length = self._carry_over(self._connection) if self._writer.committed > self._complete_through else 0
+            if length > LONG_WAL_FRAMES:
                 self._writer.put(Job(self.finish, lambda *_: None, bare=True))
         self._connection.close()
 
@@ -60,13 +60,14 @@ class Checkpointer(threading.Thread):
         with self._one_at_a_time:
             self._carry_over(connection)
 
-    def _carry_over(self, connection: sqlite3.Connection) -> tuple[int, int]:
-        """How many frames are left, and how long the WAL is."""
+    def _carry_over(self, connection: sqlite3.Connection) -> int:
+        """How many frames the WAL had when this began; those that came meanwhile keep it from starting anew."""
         try:
             _, length, carried = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
             self._failed(error)
-            return 0, 0
+            return 0
         if length == carried:
             self._complete_through = self._writer.begun
-        return length - carried, length
+        frames: int = length
+        return frames

@@ -58,5 +58,5 @@ def vacuum(connection: sqlite3.Connection) -> bool:
     free = connection.execute("PRAGMA freelist_count").fetchone()[0]
     if free <= max(FREE_PAGES_KEPT, connection.execute("PRAGMA page_count").fetchone()[0] // 4):
         return False
-    connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES_MAX})").fetchall()
+    connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES_MAX})")  # execute would stop after one page
     return True
