@@ -44,11 +44,12 @@ class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # w
         """Now and at every change, until the client leaves or the server goes."""
         ending = caller.ending()
         told = None
-        while not ending.done():
+        while True:
             changed = self._changed
             status = self._status(request.service)
             if status != told:
                 told = status
                 await context.write(Status(status=status))
+            if ending.done():
+                raise ending.result()
             await asyncio.wait((changed, ending), return_when=asyncio.FIRST_COMPLETED)
-        raise ending.result()
