@@ -24,23 +24,25 @@ Response = operations_pb2.StreamEventsResponse
 
 
 class Fences:
-    """The newest stream of each producer of a system: it ends the one before."""
+    """The newest stream of each producer of a system, with its epoch: it ends the one before."""
 
     def __init__(self) -> None:
-        self._newest: dict[tuple[str, str, str], asyncio.Future[None]] = {}
+        self._newest: dict[tuple[str, str, str], tuple[int, asyncio.Future[None]]] = {}
 
-    def enter(self, key: tuple[str, str, str]) -> "asyncio.Future[None]":
-        """Resolves when a newer stream of the same producer has come."""
-        before = self._newest.get(key)
+    def enter(self, key: tuple[str, str, str], epoch: int) -> "asyncio.Future[None]":
+        """Resolves when a newer stream of the same producer has come. Refusal PRODUCER_FENCED where one of a higher epoch is open."""
+        newest, before = self._newest.get(key, (0, None))
+        if epoch < newest:
+            raise Refusal(errors_pb2.ERROR_REASON_PRODUCER_FENCED, f"producer {key[2]!r} has moved on to epoch {newest}")
         if before is not None and not before.done():
             before.set_result(None)
         fence: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._newest[key] = fence
+        self._newest[key] = (epoch, fence)
         return fence
 
     def leave(self, key: tuple[str, str, str], fence: "asyncio.Future[None]") -> None:
         """The stream is over."""
-        if self._newest.get(key) is fence:
+        if key in self._newest and self._newest[key][1] is fence:
             del self._newest[key]
 
 

@@ -77,8 +77,11 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         if not opening.HasField("open") or opening.HasField("batch"):
             raise invalid("open", "the first request opens the stream, and carries no batch")
         engine = self._engines.system(opening.open.parent)
-        key = (engine.log_name, caller.identity().subject, opening.open.producer)
-        fence = self._fences.enter(key)
+        subject, producer, epoch = caller.identity().subject, opening.open.producer, opening.open.epoch
+        # Before it fences another: an epoch that is over must not.
+        await engine.read(lambda state: state.producers.check_epoch(subject, producer, epoch))
+        key = (engine.log_name, subject, producer)
+        fence = self._fences.enter(key, epoch)
         try:
             await EventStream(engine, opening.open, context, fence).run(request_iterator)
         finally:
