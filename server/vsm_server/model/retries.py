@@ -43,7 +43,8 @@ class Retries:
             return None
         if first.digest != asked:
             message = f"request_id {request_id} was used for another request"
-            raise Refusal(errors_pb2.ERROR_REASON_REQUEST_ID_REUSED, message, field="request_id")
+            named = {"request_id": request_id}
+            raise Refusal(errors_pb2.ERROR_REASON_REQUEST_ID_REUSED, message, field="request_id", metadata=named)
         return first.sequence
 
     def answered(self, actor: str, request_id: str, first: First) -> None:
