@@ -3,10 +3,11 @@
 import hashlib
 import hmac
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from vsm.v1 import access_pb2
 
+from vsm_server.refusal import Refusal
 from vsm_server.rpc.caller import NOBODY
 from vsm_server.rpc.errors import Context
 from vsm_server.security import access
@@ -14,6 +15,9 @@ from vsm_server.security.access import Admission, Conduit, Rule
 from vsm_server.security.authentication import Authenticator
 from vsm_server.security.identity import Identity
 from vsm_server.security.tokens import invalid
+
+# As grpc has it: of the channel, and of the peer's certificate.
+AuthContext = Mapping[str, Iterable[bytes]]
 
 _SCHEME = "bearer "
 _LOOPBACK = ("ipv4:127.", "ipv6:[::1]:", "ipv6:%5B::1%5D:", "unix:")
@@ -30,14 +34,14 @@ def bearer(authorization: str | None) -> str:
     return token
 
 
-def is_secure(context: Context) -> bool:
-    """Whether the call came by TLS, or never left this machine."""
-    return "transport_security_type" in context.auth_context() or context.peer().startswith(_LOOPBACK)
+def is_secure(auth: AuthContext, peer: str) -> bool:
+    """Whether a call came by TLS, or never left this machine. Without TLS the library says "insecure", not nothing."""
+    return list(auth.get("transport_security_type", ())) == [b"ssl"] or peer.startswith(_LOOPBACK)
 
 
-def _certificate_sha256(context: Context) -> bytes:
+def certificate_sha256(auth: AuthContext) -> bytes:
     """Hash of the client's certificate, by its DER form; empty when there is none."""
-    certificates = list(context.auth_context().get("x509_pem_cert", ()))
+    certificates = list(auth.get("x509_pem_cert", ()))
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificates[0].decode())).digest() if certificates else b""
 
 
@@ -54,11 +58,26 @@ class Gate:
     def admit(self, context: Context, authorization: str | None) -> Identity:
         """Who calls, if that caller may call this method at all."""
         if self.rule.admission is Admission.OPEN:
-            return NOBODY
-        identity = self._authenticator.authenticate(bearer(authorization), self._now_unix_s())
-        if identity.certificate_sha256 and not hmac.compare_digest(identity.certificate_sha256, _certificate_sha256(context)):
-            raise invalid("bound to another certificate")
+            return self._recognised(context, authorization)
+        identity = self._authenticated(context, authorization)
         access.refuse_scope(self.rule, identity)
-        if identity.zone not in self._zones and not (identity.zone in self._zones_if_secure and is_secure(context)):
+        if identity.zone not in self._zones and not (
+            identity.zone in self._zones_if_secure and is_secure(context.auth_context(), context.peer())
+        ):
             raise access.zone_refusal(self.rule, identity)
         return identity
+
+    def _authenticated(self, context: Context, authorization: str | None) -> Identity:
+        identity = self._authenticator.authenticate(bearer(authorization), self._now_unix_s())
+        if identity.certificate_sha256 and not hmac.compare_digest(identity.certificate_sha256, certificate_sha256(context.auth_context())):
+            raise invalid("bound to another certificate")
+        return identity
+
+    def _recognised(self, context: Context, authorization: str | None) -> Identity:
+        """Who calls an open method: whoever a good token says, which nobody needs there, else nobody in particular."""
+        if authorization is None:
+            return NOBODY
+        try:
+            return self._authenticated(context, authorization)
+        except Refusal:
+            return NOBODY
