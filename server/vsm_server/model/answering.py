@@ -9,7 +9,10 @@ from vsm.v1 import log_pb2 as log
 from vsm_server.model import protocol
 from vsm_server.model.call import Context
 from vsm_server.model.signals import Signals
-from vsm_server.refusal import Refusal
+from vsm_server.refusal import Refusal, limit_reached
+
+# Answers that leave a signal open; one that closes it or moves it up is always taken.
+ANSWERS_MAX = 256
 
 
 def acknowledge(signals: Signals, request: pb.AcknowledgeSignalRequest, ctx: Context) -> list[log.Fact]:
@@ -22,6 +25,8 @@ def acknowledge(signals: Signals, request: pb.AcknowledgeSignalRequest, ctx: Con
     if asked == pb.ACKNOWLEDGEMENT_KIND_ESCALATED and above is None:
         raise _state_forbids(signal, "it is at its last level already")
     signal.state = protocol.AFTER_ANSWER[asked]
+    if signal.state in protocol.OPEN and asked != pb.ACKNOWLEDGEMENT_KIND_ESCALATED and len(signals.answers(request.name)) >= ANSWERS_MAX:
+        raise limit_reached("answers to an open signal", ANSWERS_MAX)
     if signal.state not in protocol.OPEN:
         signal.ClearField("escalation_time")
         signal.ClearField("expire_time")

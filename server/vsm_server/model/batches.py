@@ -60,9 +60,10 @@ class _Refusals:
         self.told += [pb.Rejection(index=at, reason=reason, detail=detail(at)) for at in fresh[:REJECTIONS_TOLD].tolist()]
 
     def take_over(self, refused: Sequence[tuple[int, pb.RejectionReason, str]]) -> None:
-        """What the edge refused."""
+        """What the edge refused: an event once, for the first reason given."""
         self.keep[[at for at, _, _ in refused]] = False
-        self.told += [pb.Rejection(index=at, reason=reason, detail=detail) for at, reason, detail in refused[:REJECTIONS_TOLD]]
+        first = {at: (reason, detail) for at, reason, detail in reversed(refused)}
+        self.told += [pb.Rejection(index=at, reason=first[at][0], detail=first[at][1]) for at in sorted(first)[:REJECTIONS_TOLD]]
 
 
 def is_new(producers: Producers, batch: ReportBatch, actor: str) -> bool:

@@ -17,6 +17,10 @@ EXPIRY = "expiry"
 WATERMARK = "watermark"
 
 
+# Entries of the heap that are no more, beside as many as are live, before it is made anew.
+DEAD_MAX = 1_024
+
+
 class Deadlines:
     """A heap with one live time for each (kind, key); earlier entries of the same are skipped when they surface."""
 
@@ -32,6 +36,9 @@ class Deadlines:
         elif self._time.get(due) != time_ns:
             self._time[due] = time_ns
             heapq.heappush(self._heap, (time_ns, due))
+        if len(self._heap) > 2 * len(self._time) + DEAD_MAX:
+            self._heap = [(live_ns, due) for due, live_ns in self._time.items()]
+            heapq.heapify(self._heap)
 
     def is_set(self, kind: str, key: str) -> bool:
         """Whether this has a time."""

@@ -13,6 +13,9 @@ from vsm_server.model.deadlines import ESCALATION, EXPIRY, WATERMARK, Due
 from vsm_server.model.raising import Raising, draft_of
 from vsm_server.model.state import IDLE_NS, State
 
+# What one tick states; deadlines that find no room are left for the next.
+TICK_BYTES_MAX = 512 << 10
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -41,23 +44,29 @@ def _raise(state: State, request: algedonic_pb2.RaiseSignalRequest, ctx: Context
 
 def _tick(state: State, tick: Tick, ctx: Context) -> list[log.Fact]:
     facts: list[log.Fact] = []
+    size = 0
     for kind, key in tick.due:
+        if size > TICK_BYTES_MAX:
+            break
         here = Context(ctx.now_ns, ctx.sequence, ctx.actor, ctx.index + len(facts))
-        if kind == ESCALATION:
-            facts += answering.escalate(state.signals, key, here)
-        elif kind == EXPIRY:
-            facts += answering.expire(state.signals, key, here)
-        elif kind == WATERMARK:
-            facts += _advance(state, ctx)
+        told = _FALL_DUE[kind](state, key, here)
+        size += sum(fact.ByteSize() for fact in told)
+        facts += told
     return facts
 
 
-def _advance(state: State, ctx: Context) -> list[log.Fact]:
+def _advance(state: State, _: str, ctx: Context) -> list[log.Fact]:
     due_ns = state.watermark_due_ns()
     if due_ns is None or due_ns > ctx.now_ns:
         return []
     return [log.Fact(watermark_advanced=log.WatermarkAdvanced(watermark_unix_nano=ctx.now_ns - IDLE_NS))]
 
+
+_FALL_DUE: dict[str, Callable[[State, str, Context], list[log.Fact]]] = {
+    ESCALATION: lambda s, name, ctx: answering.escalate(s.signals, name, ctx),
+    EXPIRY: lambda s, name, ctx: answering.expire(s.signals, name, ctx),
+    WATERMARK: _advance,
+}
 
 # Any: each function takes the command that its type stands for.
 _DECIDE: dict[type, Callable[[State, Any, Context], list[log.Fact]]] = {

@@ -20,6 +20,8 @@ from vsm_server.refusal import already_exists, etag_mismatch, invalid, limit_rea
 DETECTIONS_MAX = 100
 PATTERN_BYTES_MAX = 64 << 10
 EVENT_BYTES_MAX = 4 << 10
+# Events that one pattern's detections of one pass carry; further ones are named by their place in the log alone.
+EVENTS_BYTES_MAX = 256 << 10
 FORMS = frozenset({"event", "aggregate", "sequence", "trend", "oscillation"})
 SETTABLE = FORMS | {"description", "disabled", "key_by", "reaction", "allowed_lateness"}
 _PLACEHOLDER = re.compile(r"\{(unit|figure|labels\.[a-z0-9_.\-]+|measures\.[a-z0-9_.\-]+)\}")
@@ -59,7 +61,9 @@ def delete(patterns: Patterns, request: pb.DeletePatternRequest, ctx: Context) -
 
 
 def conclude(patterns: Patterns, signals: Signals, concluded: Concluded, system: str, ctx: Context) -> list[log.Fact]:
-    """Detections of what is armed, the signals that they set off, and what can fire again."""
+    """Detections of what is armed, the signals that they set off, and what can fire again; nothing of a pattern that is gone."""
+    if concluded.conclusions.pattern not in patterns:
+        return []
     telling = _Telling(patterns, concluded, Raising(signals, system, ctx), system, ctx)
     for item in concluded.conclusions.items:
         telling.take(item)
@@ -81,6 +85,7 @@ class _Telling:
         self._detections: list[pb.Detection] = []
         self._armed: dict[Key, bool] = {}
         self._told_ns: dict[Key, int] = {}
+        self._room_bytes = EVENTS_BYTES_MAX
 
     def take(self, item: Matched | Recovered) -> None:
         """One crossing, one way or the other."""
@@ -127,7 +132,16 @@ class _Telling:
     def _matched_events(self, match: Matched) -> list[pb.MatchedEvent]:
         if self._events is None:
             return []
-        return [_matched(self._events, row) for row in match.rows]
+        return [self._matched(self._events, row) for row in match.rows]
+
+    def _matched(self, events: Observed, row: int) -> pb.MatchedEvent:
+        event = event_at(events.columns, row)
+        matched = pb.MatchedEvent(sequence=events.sequence, index=int(events.position[row]))
+        size = event.ByteSize()
+        if size <= min(EVENT_BYTES_MAX, self._room_bytes):
+            self._room_bytes -= size
+            matched.event.CopyFrom(event)
+        return matched
 
     def _react(self, key: Key, detection: pb.Detection) -> None:
         if not self._pattern.reaction.severity or self._cools_down(key):
@@ -163,14 +177,6 @@ def _set(wanted: pb.Pattern, ctx: Context) -> log.Fact:
     except PatternUnsupported as problem:
         raise not_implemented(f"{problem.feature} ({problem.path})") from None
     return log.Fact(pattern_set=log.PatternSet(pattern=pattern))
-
-
-def _matched(events: Observed, row: int) -> pb.MatchedEvent:
-    event = event_at(events.columns, row)
-    matched = pb.MatchedEvent(sequence=events.sequence, index=int(events.position[row]))
-    if event.ByteSize() <= EVENT_BYTES_MAX:
-        matched.event.CopyFrom(event)
-    return matched
 
 
 def _fields(pattern: pb.Pattern, detection: pb.Detection) -> dict[str, str]:

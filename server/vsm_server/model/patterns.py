@@ -77,6 +77,8 @@ class Patterns:
 
     def deleted(self, fact: log.PatternDeleted) -> None:
         """It is gone, with what was told of it."""
+        if fact.name not in self._by_name:
+            return
         del self._by_name[fact.name]
         self._order.remove(fact.name)
         self._disarmed.pop(fact.name, None)
@@ -89,7 +91,9 @@ class Patterns:
         for detection in fact.detections:
             key = tuple(detection.key)
             pattern = self._by_name.get(detection.pattern)
-            if pattern is not None and pattern.WhichOneof("form") == "aggregate":
+            if pattern is None:
+                continue
+            if pattern.WhichOneof("form") == "aggregate":
                 self._disarmed.setdefault(detection.pattern, set()).add(key)
             if detection.signal:
                 self._told_ns.setdefault(detection.pattern, {})[key] = time_ns
@@ -123,8 +127,8 @@ class Patterns:
 
     def encode(self) -> Iterator[bytes]:
         """Parts of the section, made one by one, of what is there now."""
-        disarmed = [[name, sorted(keys)] for name, keys in self._disarmed.items() if keys]
-        told = [[name, [[*key, time_ns] for key, time_ns in keys.items()]] for name, keys in self._told_ns.items() if keys]
+        disarmed = [[name, sorted(keys)] for name, keys in sorted(self._disarmed.items()) if keys]
+        told = [[name, [[*key, time_ns] for key, time_ns in sorted(keys.items())]] for name, keys in sorted(self._told_ns.items()) if keys]
         patterns = list(self._by_name.values())
         return chain([codec.pack_json([disarmed, told])], (p.SerializeToString(deterministic=True) for p in patterns))
 

@@ -95,10 +95,12 @@ class Signals:
             return signal.escalation_time.ToNanoseconds() if clock_runs else None
         return signal.expire_time.ToNanoseconds() if signal.HasField("expire_time") and not clock_runs else None
 
-    # Facts.
+    # Facts. One about a signal that is closed or not there changes nothing.
 
     def raised(self, fact: log.SignalRaised) -> None:
         """A new one."""
+        if fact.signal.name in self._by_name:
+            return
         signal = _copy(fact.signal)
         self._by_name[signal.name] = signal
         self._order.append((rank(signal.name), signal.name))
@@ -112,12 +114,16 @@ class Signals:
 
     def acknowledged(self, fact: log.SignalAcknowledged) -> None:
         """As it is now, and one answer more."""
+        if not self.is_open(fact.signal.name):
+            return
         answer = pb.Acknowledgement()
         answer.CopyFrom(fact.acknowledgement)
         self._answers[fact.signal.name] = (*self.answers(fact.signal.name), answer)
         self._replace(fact.signal)
 
     def _replace(self, now: pb.Signal) -> None:
+        if not self.is_open(now.name):
+            return
         signal = _copy(now)
         self._by_name[signal.name] = signal
         if signal.state not in protocol.OPEN:

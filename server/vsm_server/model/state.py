@@ -8,7 +8,7 @@ from vsm.v1 import log_pb2 as log
 
 from vsm_server.model import batches
 from vsm_server.model.call import Moment
-from vsm_server.model.deadlines import WATERMARK, Deadlines
+from vsm_server.model.deadlines import SILENCE, WATERMARK, Deadlines
 from vsm_server.model.pattern_commands import Concluded
 from vsm_server.model.patterns import Patterns
 from vsm_server.model.producers import Place, Producers
@@ -80,10 +80,10 @@ class State:
         return heard + self._concluded(self.operator.observe(events), events)
 
     def watch_again(self, parts: Sequence[Part], moment: Moment) -> None:
-        """Show events of the past to an operator that begins anew; nothing else changes."""
+        """Show events of the past to an operator that begins anew; nothing else changes but when the watermark is due."""
         events = join(parts, moment.sequence)
         if events.columns.count:
-            self.operator.observe(events)
+            self._concluded(self.operator.observe(events), events)
 
     def close(self, entry: log.Entry) -> None:
         """All facts of the entry are in."""
@@ -117,7 +117,7 @@ class State:
 
     def due_again(self, kind: str, key: str) -> int | None:
         """When a deadline that was looked at falls due next, from the state alone."""
-        if kind == "silence":
+        if kind == SILENCE:
             return self.units.silence_due_ns(key)
         if kind == WATERMARK:
             due_ns = self.watermark_due_ns()

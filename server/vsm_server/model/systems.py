@@ -68,13 +68,17 @@ class Systems:
         self.founded_count += 1
 
     def changed(self, fact: log.SystemChanged) -> None:
-        """As it is now."""
+        """As it is now; nothing when it is not there."""
+        if fact.system.name not in self._by_name:
+            return
         system = resource.ViableSystem()
         system.CopyFrom(fact.system)
         self._by_name[system.name] = system
 
     def deleted(self, fact: log.SystemDeleted) -> None:
         """It is closed."""
+        if fact.name not in self._by_name:
+            return
         del self._by_name[fact.name]
         del self._founded[fact.name]
         self._order.remove(fact.name)

@@ -123,6 +123,9 @@ class Units:
     def registered(self, fact: log.UnitRegistered, time_ns: int) -> None:
         """A unit joined; its silence runs from now."""
         segment = leaf(fact.unit.name)
+        if segment in self._units:
+            self._set(segment, self._slots[segment], fact.unit, time_ns)
+            return
         slot = self._free.pop() if self._free else self._new_slot()
         self._segments[slot] = segment
         self._slots[segment] = slot
@@ -132,13 +135,16 @@ class Units:
         self._set(segment, slot, fact.unit, time_ns)
 
     def changed(self, fact: log.UnitChanged, time_ns: int) -> None:
-        """Settings changed; its silence runs anew."""
+        """Settings changed; its silence runs anew. Of a unit that is not there: nothing, as for every fact below."""
         segment = leaf(fact.unit.name)
-        self._set(segment, self._slots[segment], fact.unit, time_ns)
+        if segment in self._units:
+            self._set(segment, self._slots[segment], fact.unit, time_ns)
 
     def deregistered(self, fact: log.UnitDeregistered) -> None:
         """A unit left."""
         segment = leaf(fact.name)
+        if segment not in self._units:
+            return
         self._untell(segment)
         del self._units[segment]
         self._order.remove(segment)
@@ -152,7 +158,7 @@ class Units:
 
     def seen(self, fact: log.UnitsSeen) -> None:
         """Heartbeats, each with its time; a unit that has left since is passed over."""
-        for segment, time_ns in zip(fact.units, fact.seen_time_unix_nano, strict=True):
+        for segment, time_ns in zip(fact.units, fact.seen_time_unix_nano, strict=False):
             slot = self.slot_of(segment)
             if slot >= 0:
                 self._seen[slot] = max(int(self._seen[slot]), time_ns)
@@ -161,7 +167,7 @@ class Units:
     def state_changed(self, fact: log.UnitStateChanged) -> None:
         """Units were heard again, or fell silent."""
         silent = fact.state == pb.UNIT_STATE_SILENT
-        for segment in fact.units:
+        for segment in filter(self._units.__contains__, fact.units):
             slot = self._slots[segment]
             self._state[slot] = fact.state
             self._untell(segment)
