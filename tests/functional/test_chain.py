@@ -85,6 +85,12 @@ async def test_denial_says_why(chain: Probe, channel: grpc.aio.Channel, claims: 
     assert chain.seen.requests == []
 
 
+async def test_bound_token_needs_its_certificate(chain: Probe, channel: grpc.aio.Channel) -> None:
+    """A token that is bound to a certificate is worthless in the hands of who does not show it."""
+    refused = await refusal(get(Wire(channel, chain.token(certificate_sha256=bytes(32)))))
+    assert (refused.reason, refused.about) == ("TOKEN_INVALID", {"problem": "bound to another certificate"})
+
+
 async def test_method_outside_of_every_table_is_denied(chain: Probe, channel: grpc.aio.Channel) -> None:
     """A method that neither the contract nor the table of foreign methods names is denied, even to a token for everything."""
     call: Any = channel.unary_unary("/elsewhere.Service/Call")

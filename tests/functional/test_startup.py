@@ -57,8 +57,8 @@ def fetch(server: Server, path: str, method: str = "GET") -> tuple[int, str, dic
 )
 def test_start_is_refused_in_one_line(tmp_path: Path, words: tuple[str, ...], environment: dict[str, str], told: str) -> None:
     """What keeps a server from starting is told in one line of JSON, with exit code 2, and leaves no data directory behind."""
-    data = () if "--data-dir" in words else ("--data-dir", str(tmp_path / "data"))
-    assert told in problem(run("serve", *data, *words, environment=environment))
+    directory = () if "--data-dir" in words else ("--data-dir", str(tmp_path / "data"))
+    assert told in problem(run("serve", *directory, *words, environment=environment))
     assert not (tmp_path / "data").exists()
 
 

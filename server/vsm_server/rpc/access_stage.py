@@ -61,10 +61,10 @@ class Gate:
             return self._recognised(context, authorization)
         identity = self._authenticated(context, authorization)
         access.refuse_scope(self.rule, identity)
-        if identity.zone not in self._zones and not (
-            identity.zone in self._zones_if_secure and is_secure(context.auth_context(), context.peer())
-        ):
-            raise access.zone_refusal(self.rule, identity)
+        if identity.zone not in self._zones:
+            secure = identity.zone in self._zones_if_secure and is_secure(context.auth_context(), context.peer())
+            if not secure:
+                raise access.zone_refusal(self.rule, identity)
         return identity
 
     def _authenticated(self, context: Context, authorization: str | None) -> Identity:
