@@ -1,16 +1,18 @@
 """The streams that are open, and the moments at which each must end."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vsm.v1 import errors_pb2
 
-from vsm_server.refusal import Refusal
+from vsm_server.refusal import Refusal, limit_reached
 from vsm_server.security.authentication import Revocations
 from vsm_server.security.identity import Identity
 
 GRACE_S = 0.2
+STREAMS_PER_SUBJECT_MAX = 1_000
 # Longest sleep towards the end of a token: the clock may be set meanwhile.
 _SLEEP_MAX_S = 3_600.0
 
@@ -45,6 +47,7 @@ class Endings:
     def __init__(self, now_unix_s: Callable[[], float]) -> None:
         self._now_unix_s = now_unix_s
         self._streams: set[Stream] = set()
+        self._count_by_subject: Counter[str] = Counter()
         self._draining = False
 
     def __len__(self) -> int:
@@ -52,9 +55,15 @@ class Endings:
         return len(self._streams)
 
     def begin(self, identity: Identity, task: "asyncio.Task[object]") -> Stream:
-        """Enter a stream; `expires_unix_s` 0 has no end of its own. Refuses with DRAINING when the server is going."""
+        """Enter a stream; `expires_unix_s` 0 has no end of its own.
+
+        Refuses with DRAINING when the server is going, with LIMIT_REACHED when the subject has STREAMS_PER_SUBJECT_MAX already.
+        """
         if self._draining:
             raise _draining()
+        if self._count_by_subject[identity.subject] >= STREAMS_PER_SUBJECT_MAX:
+            raise limit_reached("streams_per_subject_max", STREAMS_PER_SUBJECT_MAX)
+        self._count_by_subject[identity.subject] += 1
         stream = Stream(identity, task, task.get_loop().create_future())
         self._streams.add(stream)
         if identity.expires_unix_s:
@@ -62,8 +71,11 @@ class Endings:
         return stream
 
     def finish(self, stream: Stream) -> None:
-        """Forget a stream that is over."""
-        self._streams.discard(stream)
+        """Forget a stream that is over; once for each that began."""
+        self._streams.remove(stream)
+        self._count_by_subject[stream.identity.subject] -= 1
+        if not self._count_by_subject[stream.identity.subject]:
+            del self._count_by_subject[stream.identity.subject]
         for timer in (stream.expiry, stream.deadline):
             if timer is not None:
                 timer.cancel()

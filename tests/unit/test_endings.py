@@ -1,0 +1,57 @@
+"""Open streams and their ends, on a clock that is handed in."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from vsm.v1 import errors_pb2
+
+from tests.unit.test_tokens import NOW_S, WHO
+from vsm_server.refusal import Refusal
+from vsm_server.rpc.endings import STREAMS_PER_SUBJECT_MAX, Endings, running_task
+
+
+async def test_stream_of_an_expired_token_ends_at_once() -> None:
+    """A token within its leeway opens a stream that must end at once."""
+    stream = Endings(lambda: NOW_S + 900.0).begin(WHO, running_task())
+    assert stream.ending.result().reason == errors_pb2.ERROR_REASON_TOKEN_EXPIRED
+    assert stream.deadline is not None
+    stream.deadline.cancel()
+
+
+async def test_clock_that_was_set_back_is_asked_again() -> None:
+    """When the time has come by the loop but not by the clock, the stream goes on until the clock says so too."""
+    readings = iter([NOW_S + 899.99, NOW_S + 899.98, NOW_S + 901.0])
+    endings = Endings(lambda: next(readings))
+    stream = endings.begin(WHO, running_task())
+    async with asyncio.timeout(2):
+        assert (await asyncio.shield(stream.ending)).reason == errors_pb2.ERROR_REASON_TOKEN_EXPIRED
+    assert next(readings, None) is None
+    endings.finish(stream)
+
+
+async def test_streams_of_a_subject_are_bounded() -> None:
+    """A subject has no more streams than the bound, others are not touched by it, and one that ends makes room."""
+    endings = Endings(lambda: float(NOW_S))
+    streams = [endings.begin(WHO, running_task()) for _ in range(STREAMS_PER_SUBJECT_MAX)]
+    with pytest.raises(Refusal) as caught:
+        endings.begin(WHO, running_task())
+    assert caught.value.metadata == {"bound": "streams_per_subject_max", "value": str(STREAMS_PER_SUBJECT_MAX)}
+    streams.append(endings.begin(replace(WHO, subject="web-2"), running_task()))
+    endings.finish(streams.pop(0))
+    streams.append(endings.begin(WHO, running_task()))
+    for stream in streams:
+        endings.finish(stream)
+    assert len(endings) == 0
+
+
+async def test_handler_that_does_not_heed_its_ending_is_cancelled() -> None:
+    """A handler gets a moment to end by itself, and is cancelled after that."""
+    endings = Endings(lambda: float(NOW_S))
+    stream = endings.begin(WHO, asyncio.ensure_future(asyncio.Event().wait()))
+    endings.drain()
+    async with asyncio.timeout(2):
+        with pytest.raises(asyncio.CancelledError):
+            await stream.task
+    assert stream.cut
+    endings.finish(stream)
