@@ -61,6 +61,10 @@ class Keys:
         """Slots in use."""
         return np.array([slot for slot, key in enumerate(self._words) if key is not None], dtype=np.int64)
 
+    def in_order(self) -> Integers:
+        """Slots in use, by key."""
+        return np.array([self._slots[key] for key in sorted(self._slots)], dtype=np.int64)
+
 
 def split_by_key(evaluation: Evaluation, fields: Sequence[Field], rows: Integers) -> tuple[Integers, list[Key], Integers]:
     """The rows that have every field of the key, the distinct keys among them, and each row's number in that list.

@@ -129,10 +129,10 @@ class PatternOperator:
         return counts
 
     def save(self) -> bytes:
-        """Windows, switches, watermarks and counts of all patterns."""
+        """Windows, switches, watermarks and counts of all patterns, by name: what is equal gives equal bytes."""
         header = {"largest_ns": self._largest_ns, "slack_ns": self._slack_ns, "event_count": self._event_count}
         sections = []
-        for name, running in self._running.items():
+        for name, running in sorted(self._running.items()):
             own = {"name": name, "rule": _digest(running.plan), "before": self._seen_before[name], "counts": asdict(running.counts)}
             sections.append((own, running.windows.save() if isinstance(running, RunningAggregate) else None))
         return pack(header, sections)

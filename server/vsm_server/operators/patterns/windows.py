@@ -157,8 +157,8 @@ class Windows:
         return told
 
     def save(self) -> Saved:
-        """What the windows hold, keys in the order of their slots."""
-        arena, slots = self._arena, self.keys.used()
+        """What the windows hold, in the order of keys: equal windows give equal bytes, whichever slots they have."""
+        arena, slots = self._arena, self.keys.in_order()
         head, mid, tail = arena.head[slots], arena.mid[slots], arena.tail[slots]
         places = enumerate_runs(head, tail - head)
         keys = [self.keys.word(slot) for slot in slots.tolist()]
