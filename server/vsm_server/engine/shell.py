@@ -11,7 +11,7 @@ from vsm.v1 import log_pb2 as log
 from vsm_server.engine import recovery
 from vsm_server.engine.core import Core, Outcome, Settled, Turn, not_durable
 from vsm_server.engine.tail import Item, Tail
-from vsm_server.journal.port import Journal, SpaceState
+from vsm_server.journal.port import Compacted, Journal, SpaceState
 from vsm_server.model.call import SERVER, Call
 from vsm_server.model.decide import Start
 from vsm_server.model.state import State
@@ -151,6 +151,14 @@ class Engine:
         core.read(ticket, value)
         await ticket
         return value
+
+    async def oldest(self) -> int:
+        """The first sequence that the log still holds, or 1 when it holds none."""
+        try:
+            await self.journal.read(self.log_name, 0, 1)
+        except Compacted as compacted:
+            return compacted.oldest
+        return 1
 
     @property
     def state(self) -> State:

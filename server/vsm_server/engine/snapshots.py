@@ -48,8 +48,7 @@ async def trim(engine: Engine, columns_cut_ns: int, entries_cut_ns: int) -> None
 
 async def _last_before(engine: Engine, time_ns: int) -> int:
     """Sequence of the last entry from before the time; 0 when there is none. By halving: entries are in the order of time."""
-    head = await engine.journal.open_log(engine.log_name)
-    low, high = head.oldest - 1, head.last
+    low, high = await engine.oldest() - 1, engine.tail.last
     while low < high:
         middle = (low + high + 1) // 2
         rows = await engine.journal.read(engine.log_name, middle - 1, 1)

@@ -1,6 +1,8 @@
 """Following a log from a position: from memory at its end, from the journal further back."""
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 from vsm.v1 import errors_pb2, events_pb2
 from vsm.v1 import log_pb2 as log
@@ -9,8 +11,11 @@ from vsm_server.engine import recovery
 from vsm_server.engine.resume import Position, foreign, parse
 from vsm_server.engine.shell import Engine
 from vsm_server.engine.tail import Item
-from vsm_server.journal.port import Compacted, Row
+from vsm_server.journal.port import Compacted, JournalError, Row
+from vsm_server.model.state import State
 from vsm_server.refusal import Refusal
+
+T = TypeVar("T")
 
 ITEMS_MAX = 1_000
 ROWS_MAX = 256
@@ -81,7 +86,17 @@ class Watch:
             rows = await engine.journal.read(engine.log_name, self.position.sequence, ROWS_MAX, with_columns=self._with_columns)
         except Compacted as compacted:
             raise Compact(compacted.oldest) from None
+        except JournalError:
+            if engine.closed:  # and its log dropped
+                return []
+            raise
         return [_item(engine.log_name, row) for row in rows if row.sequence <= engine.tail.last]
+
+
+async def read_with_position(engine: Engine, query: Callable[[State], T]) -> tuple[T, Position]:
+    """As Engine.read, and the very position that the query saw: a watch from there misses nothing of what it does not hold."""
+    value, sequence = await engine.read(lambda state: (query(state), state.sequence))
+    return value, Position(engine.uid, sequence, await _checksum(engine, sequence))
 
 
 def _item(log_name: str, row: Row) -> Item:
@@ -102,9 +117,8 @@ def _mark_trimmed(entry: log.Entry) -> None:
 
 async def _at(engine: Engine, sequence: int) -> Position:
     """Behind an entry by number; 0 stands for the beginning of what is kept."""
-    head = await engine.journal.open_log(engine.log_name)
     if sequence == 0:
-        sequence = head.oldest - 1
+        sequence = await engine.oldest() - 1
     if sequence > engine.tail.last:
         raise Refusal(errors_pb2.ERROR_REASON_FIELD_INVALID, f"after_sequence: the log ends at {engine.tail.last}", field="after_sequence")
     return Position(engine.uid, sequence, await _checksum(engine, sequence))
@@ -124,10 +138,10 @@ async def _checksum(engine: Engine, sequence: int, unknown: int = 0) -> int:
     """Of the entry `sequence`; `unknown` for the one before the oldest. Refusal HISTORY_COMPACTED for one before that."""
     if sequence == engine.tail.last:
         return engine.tail.last_checksum
-    head = await engine.journal.open_log(engine.log_name)
-    if sequence < head.oldest - 1:
-        raise Compact(head.oldest)
-    if sequence == head.oldest - 1:
+    try:
+        rows = await engine.journal.read(engine.log_name, sequence - 1, 1)
+    except Compacted as compacted:
+        if sequence < compacted.oldest - 1:
+            raise Compact(compacted.oldest) from None
         return unknown if sequence else 0
-    rows = await engine.journal.read(engine.log_name, sequence - 1, 1)
     return rows[0].checksum

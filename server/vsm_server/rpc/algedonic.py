@@ -14,7 +14,7 @@ from vsm_server.model.signals import rank
 from vsm_server.model.state import State
 from vsm_server.refusal import invalid
 from vsm_server.rpc import caller, paging, watching
-from vsm_server.rpc.asking import call_of, here, not_spoken_for
+from vsm_server.rpc.asking import call_of, listed, not_spoken_for
 from vsm_server.rpc.errors import Context
 
 # Signals looked at for one page of a filtered list; a page may be short, its token goes on.
@@ -59,8 +59,8 @@ class AlgedonicServicer(algedonic_pb2_grpc.AlgedonicServiceServicer):
         engine = self._engines.system(request.parent)
         before = paging.name_before(request.page_token)
         _check_token(before)
-        response = await engine.read(lambda state: _page(state, request, before))
-        response.resume_token = here(engine)
+        response, token = await listed(engine, lambda state: _page(state, request, before))
+        response.resume_token = token
         return response
 
     async def WatchSignals(self, request: pb.WatchSignalsRequest, context: Context) -> None:  # type: ignore[override]  # a coroutine that writes

@@ -1,14 +1,18 @@
 """How a servicer asks an engine: as whom, and where in the log the answer stands."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from vsm.v1 import errors_pb2
 
-from vsm_server.engine.resume import Position
 from vsm_server.engine.shell import Engine
+from vsm_server.engine.watch import read_with_position
 from vsm_server.model.call import Call
+from vsm_server.model.state import State
 from vsm_server.refusal import Refusal
 from vsm_server.rpc import caller
+
+T = TypeVar("T")
 
 
 class Retriable(Protocol):
@@ -26,9 +30,10 @@ def call_of(request: Retriable | None = None) -> Call:
     return Call(who.identity.subject, request.request_id if request is not None else "", who.priority)
 
 
-def here(engine: Engine) -> str:
-    """Resume token of the end of the log, as far as it is durable."""
-    return Position(engine.uid, engine.tail.last, engine.tail.last_checksum).token()
+async def listed(engine: Engine, query: Callable[[State], T]) -> tuple[T, str]:
+    """What the query makes of the state, and the resume token of the position that it saw."""
+    value, position = await read_with_position(engine, query)
+    return value, position.token()
 
 
 def not_spoken_for(resource: str) -> Refusal:

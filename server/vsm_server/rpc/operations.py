@@ -11,7 +11,7 @@ from vsm_server.model import retries
 from vsm_server.model.names import leaf
 from vsm_server.refusal import invalid
 from vsm_server.rpc import batch_stage, caller, paging
-from vsm_server.rpc.asking import call_of, here, not_spoken_for
+from vsm_server.rpc.asking import call_of, listed, not_spoken_for
 from vsm_server.rpc.errors import Context
 from vsm_server.rpc.event_stream import EventStream, Fences, Requests, receipt_of
 
@@ -37,9 +37,9 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         """A page, by name."""
         engine = self._engines.system(request.parent)
         after, size = paging.name_before(request.page_token), paging.size_of(request.page_size)
-        units = await engine.read(lambda state: state.units.page(after, size + 1))
+        units, here = await listed(engine, lambda state: state.units.page(after, size + 1))
         token = paging.token_after(leaf(units[size - 1].name)) if len(units) > size else ""
-        return pb.ListUnitsResponse(units=units[:size], next_page_token=token, resume_token=here(engine))
+        return pb.ListUnitsResponse(units=units[:size], next_page_token=token, resume_token=here)
 
     async def UpdateUnit(self, request: pb.UpdateUnitRequest, _: Context) -> pb.UpdateUnitResponse:
         """As changed."""

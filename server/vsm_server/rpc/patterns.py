@@ -6,7 +6,7 @@ from vsm.v1 import patterns_pb2_grpc
 
 from vsm_server.engine.engines import Engines
 from vsm_server.rpc import paging
-from vsm_server.rpc.asking import call_of, here
+from vsm_server.rpc.asking import call_of, listed
 from vsm_server.rpc.errors import Context
 
 
@@ -30,9 +30,9 @@ class PatternServicer(patterns_pb2_grpc.PatternServiceServicer):
         """A page, by name."""
         engine = self._engines.system(request.parent)
         after, size = paging.name_before(request.page_token), paging.size_of(request.page_size)
-        patterns = await engine.read(lambda state: state.patterns.page(after, size + 1))
+        patterns, here = await listed(engine, lambda state: state.patterns.page(after, size + 1))
         token = paging.token_after(patterns[size - 1].name) if len(patterns) > size else ""
-        return pb.ListPatternsResponse(patterns=patterns[:size], next_page_token=token, resume_token=here(engine))
+        return pb.ListPatternsResponse(patterns=patterns[:size], next_page_token=token, resume_token=here)
 
     async def UpdatePattern(self, request: pb.UpdatePatternRequest, _: Context) -> pb.UpdatePatternResponse:
         """As changed."""

@@ -13,7 +13,7 @@ from vsm_server.model import versions
 from vsm_server.model.status import status_of
 from vsm_server.refusal import invalid
 from vsm_server.rpc import caller, paging, watching
-from vsm_server.rpc.asking import call_of, here
+from vsm_server.rpc.asking import call_of, listed
 from vsm_server.rpc.errors import Context
 
 BODIES = frozenset(field.name for field in log_pb2.Fact.DESCRIPTOR.oneofs_by_name["body"].fields)
@@ -58,8 +58,8 @@ class SystemServicer(system_pb2_grpc.SystemServiceServicer):
     async def GetStatus(self, request: pb.GetStatusRequest, _: Context) -> pb.GetStatusResponse:
         """How the subsystems fare."""
         engine = self._engines.system(request.name)
-        response = await engine.read(lambda state: status_of(state, engine.now_ns()))
-        response.resume_token = here(engine)
+        response, token = await listed(engine, lambda state: status_of(state, engine.now_ns()))
+        response.resume_token = token
         return response
 
     async def GetVersions(self, request: pb.GetVersionsRequest, _: Context) -> pb.GetVersionsResponse:
