@@ -41,8 +41,9 @@ class Tail:
         self._items: deque[Item] = deque()
         self._bytes = 0
         self.watcher_count = 0
-        self._signal_waiters: list[asyncio.Future[None]] = []
-        self._waiters: list[asyncio.Future[None]] = []
+        # In the order of coming; dictionaries, so that who leaves is found at once.
+        self._signal_waiters: dict[asyncio.Future[None], None] = {}
+        self._waiters: dict[asyncio.Future[None], None] = {}
 
     def push(self, items: Iterable[Item]) -> None:
         """Entries became durable."""
@@ -80,15 +81,14 @@ class Tail:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         begun(future)
         waiters = self._signal_waiters if signals_only else self._waiters
-        waiters.append(future)
+        waiters[future] = None
         try:
             async with asyncio.timeout(timeout_s):
                 await future
         except TimeoutError:
             pass
         finally:
-            if future in waiters:
-                waiters.remove(future)
+            waiters.pop(future, None)
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -104,9 +104,9 @@ class Tail:
         self._wake(signals=True)
 
     def _wake(self, *, signals: bool) -> None:
-        woken, self._waiters = self._waiters, []
+        woken, self._waiters = [*self._waiters], {}
         if signals:
-            woken, self._signal_waiters = self._signal_waiters + woken, []
+            woken, self._signal_waiters = [*self._signal_waiters, *woken], {}
         _wake_in_slices(woken)
 
 
