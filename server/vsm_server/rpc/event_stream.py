@@ -11,7 +11,7 @@ from vsm.v1 import errors_pb2, events_pb2, operations_pb2
 from vsm_server.engine.shell import Answer, Engine
 from vsm_server.model import batches
 from vsm_server.model.call import Call
-from vsm_server.refusal import Refusal, invalid
+from vsm_server.refusal import Refusal, invalid, not_found
 from vsm_server.rpc import batch_stage, caller
 from vsm_server.rpc.asking import call_of
 from vsm_server.rpc.errors import Context
@@ -67,13 +67,19 @@ class EventStream:
         place = await self._engine.read(lambda state: state.producers.check_epoch(self._call.actor, producer, epoch))
         await self._context.write(Response(batch_number=place.batch_number, window=WINDOW))
         reader = asyncio.get_running_loop().create_task(self._read(requests))
-        for future in (self._ending, self._fence, reader):
-            future.add_done_callback(lambda _: self._changed.set())
+        for future in (self._ending, self._fence, self._engine.ended, reader):
+            future.add_done_callback(self._wake)
         try:
             await self._acknowledge(reader)
         finally:
+            self._engine.ended.remove_done_callback(self._wake)
             reader.cancel()
             await asyncio.wait([reader])
+            for _, ticket in self._waiting:
+                ticket.cancel()
+
+    def _wake(self, _: "asyncio.Future[Any]") -> None:
+        self._changed.set()
 
     async def _read(self, requests: Requests) -> None:
         async for request in requests:
@@ -90,7 +96,7 @@ class EventStream:
         batch = batch_stage.read(request.batch, self._engine.now_ns(), self._identity)
         named = replace(batch, producer=self._opening.producer, epoch=self._opening.epoch, batch_number=request.batch_number)
         ticket: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        ticket.add_done_callback(lambda _: self._changed.set())
+        ticket.add_done_callback(self._wake)
         self._engine.offer(named, self._call, ticket)
         self._waiting.append((request.batch_number, ticket))
 
@@ -106,9 +112,10 @@ class EventStream:
                 await self._changed.wait()
 
     async def _respond(self) -> None:
-        """One response for all that is durable at the front."""
-        number, answers = 0, []
-        while self._waiting and self._waiting[0][1].done():
+        """One response for all that is durable at the front; a refusal behind it ends the stream after that."""
+        number = 0
+        answers: list[Answer] = []
+        while self._waiting and self._waiting[0][1].done() and not (answers and self._waiting[0][1].exception()):
             number, ticket = self._waiting.popleft()
             answers.append(await self._engine.answer(ticket, self._call))
         self._room.set()
@@ -120,6 +127,8 @@ class EventStream:
         if self._fence.done():
             message = f"a newer stream of producer {self._opening.producer!r} has taken over"
             raise Refusal(errors_pb2.ERROR_REASON_PRODUCER_FENCED, message)
+        if self._engine.closed:
+            raise not_found(self._engine.system)
 
 
 def receipt_of(answers: list[Answer]) -> events_pb2.Receipt:
