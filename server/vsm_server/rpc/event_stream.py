@@ -75,8 +75,9 @@ class EventStream:
             self._engine.ended.remove_done_callback(self._wake)
             reader.cancel()
             await asyncio.wait([reader])
-            for _, ticket in self._waiting:
-                ticket.cancel()
+            for left in (reader, *(ticket for _, ticket in self._waiting)):
+                if not (left.cancel() or left.cancelled()):
+                    left.exception()  # one told is enough
 
     def _wake(self, _: "asyncio.Future[Any]") -> None:
         self._changed.set()
