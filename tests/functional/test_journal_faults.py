@@ -70,6 +70,7 @@ def acknowledged_until_killed(data_dir: Path) -> dict[str, int]:
     return {log: max((int(line.split()[1]) for line in lines if line.startswith(log)), default=0) for log in LOGS}
 
 
+@pytest.mark.slow
 async def test_kill_loses_nothing_acknowledged(tmp_path: Path) -> None:
     """A writer under load is killed with SIGKILL three times: each acknowledged entry is there afterwards, whole, and without a gap."""
     for _ in range(3):
@@ -85,6 +86,7 @@ async def test_kill_loses_nothing_acknowledged(tmp_path: Path) -> None:
         await journal.close()
 
 
+@pytest.mark.slow
 async def test_full_disk_frees_the_reserve_and_recovers(tmp_path: Path) -> None:
     """On a disk that fills up: WriteFailed for want of room, then the reserve takes small entries, then nothing; with room again all."""
     if shutil.which("unshare") is None:

@@ -82,6 +82,7 @@ async def test_closed_journal_fails_everything(journal: SqliteJournal) -> None:
         await journal.open_log("c")
 
 
+@pytest.mark.slow
 async def test_wal_stays_short_under_load(journal: SqliteJournal, tmp_path: Path) -> None:
     """While 150 MB are written without a pause the write-ahead log starts anew again and again."""
     body, longest, last = os.urandom(1_000_000), 0, 0
@@ -150,6 +151,7 @@ async def test_dropping_goes_on_after_a_crash(tmp_path: Path) -> None:
     await again.close()
 
 
+@pytest.mark.slow
 async def test_room_is_given_back(journal: SqliteJournal, tmp_path: Path) -> None:
     """After much was trimmed the file becomes shorter, and what is left can be read."""
     columns = ((0, os.urandom(200_000)),)
