@@ -21,7 +21,7 @@ from vsm_server.model import batches, retries, unit_commands
 from vsm_server.model.batches import ReportBatch
 from vsm_server.model.call import SERVER, Call
 from vsm_server.model.deadlines import SILENCE, Due
-from vsm_server.model.decide import Tick
+from vsm_server.model.decide import Start, Tick
 from vsm_server.model.state import State
 from vsm_server.refusal import Refusal
 
@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 COMMANDS_MAX = 256
 EVENTS_MAX = 4_000
+# Columns of batches that share an entry; one batch alone may have as much.
+COLUMNS_BYTES_MAX = 1 << 20
 # Deadlines looked at in one turn; what is left goes on in the next.
 DUE_MAX = 500
 GATHER_NS = 5_000_000_000
@@ -108,17 +110,14 @@ class Core(Generic[T]):
         return min(times, default=None)
 
     def turn(self, now_ns: int, expired: Callable[[], bool]) -> Turn:
-        """Decide what waits, the most important first, until `expired` or a bound; deadlines before all."""
+        """Decide what waits, the most important first, until `expired` or a bound; deadlines before all but a Start."""
         expected = self.state.sequence
         out = _Written([], [])
+        count = self._start(now_ns, out)
         if self.space is not SpaceState.READ_ONLY:
             self._fall_due(now_ns, out)
-        count = 0
         while count < COMMANDS_MAX and self._queue and not (count and expired()):
-            waiting = self._queue.take()
-            self._deciding = [waiting.ticket]
-            count += self._take_up(waiting, now_ns, out)
-        self._deciding = []
+            count += self._next(now_ns, out)
         return Turn(expected, out.rows, out.entries)
 
     def read(self, ticket: T, value: Any) -> None:
@@ -148,6 +147,18 @@ class Core(Generic[T]):
 
     def _answer(self, ticket: T, answer: Any) -> None:
         self._answers.append((self.state.sequence, Settled(ticket, answer)))
+
+    def _start(self, now_ns: int, out: _Written) -> int:
+        """A server that begins says so before anything falls due: the time in which none ran is no unit's silence."""
+        first = self._queue.first()
+        return self._next(now_ns, out) if first is not None and isinstance(first.command, Start) else 0
+
+    def _next(self, now_ns: int, out: _Written) -> int:
+        waiting = self._queue.take()
+        self._deciding = [waiting.ticket]
+        count = self._take_up(waiting, now_ns, out)
+        self._deciding = []
+        return count
 
     def _take_up(self, waiting: Waiting[T], now_ns: int, out: _Written) -> int:
         try:
@@ -221,10 +232,11 @@ class Core(Generic[T]):
 
     def _joined(self, first: Waiting[T]) -> list[Waiting[T]]:
         group = [first]
-        events = _event_count(first)
+        events, size = _extent(first)
         while (following := self._queue.first()) is not None and isinstance(following.command, ReportBatch):
-            events += _event_count(following)
-            if events > EVENTS_MAX or len(group) >= COMMANDS_MAX:
+            more_events, more_size = _extent(following)
+            events, size = events + more_events, size + more_size
+            if events > EVENTS_MAX or size > COLUMNS_BYTES_MAX or len(group) >= COMMANDS_MAX:
                 break
             group.append(self._queue.take())
         return group
@@ -275,5 +287,7 @@ def not_durable() -> Refusal:
     return Refusal(errors_pb2.ERROR_REASON_NOT_DURABLE, "it may not have been written; try again, as the same request")
 
 
-def _event_count(waiting: Waiting[Any]) -> int:
-    return int(waiting.command.count)  # type: ignore[attr-defined]
+def _extent(waiting: Waiting[Any]) -> tuple[int, int]:
+    """Events of a batch, and bytes of its columns."""
+    batch: ReportBatch = waiting.command  # type: ignore[assignment]
+    return batch.count, 0 if batch.message is None else batch.message.ByteSize()
