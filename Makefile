@@ -85,9 +85,8 @@ bench-long: install ## As bench, with what takes minutes: ten of memory under lo
 	$(BIN)/python perf/bench.py --long $(ARGS)
 
 .PHONY: fuzz
-fuzz: install ## Look for counter-examples for long
-	@if [[ -d tests/fuzz ]]; then $(BIN)/python -m pytest -q --hypothesis-profile=fuzz --timeout=3600 tests/fuzz $(ARGS); \
-		else echo 'no tests/fuzz here'; fi
+fuzz: install ## Look for counter-examples for long: property tests and simulation with more of everything
+	SIMULATION_SEEDS=20000 $(BIN)/python -m pytest -q --hypothesis-profile=fuzz --timeout=7200 tests/property tests/simulation $(ARGS)
 
 .PHONY: requirements
 requirements: ## Compile the pins anew from requirements/*.in (needs uv)
