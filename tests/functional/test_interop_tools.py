@@ -35,8 +35,8 @@ async def run(*command: str, home: Path) -> str:
 async def buf(server: Server, home: Path, *arguments: str) -> str:
     """The stdout of `buf curl` with a token."""
     bearer = f"authorization: Bearer {server.token}"
-    common = ("curl", "--protocol", "grpc", "--http2-prior-knowledge", "-H", bearer, "--reflect-header", bearer)
-    return await run(str(BUF), *common, *arguments, home=home)
+    grpc_as = ("curl", "--protocol", "grpc", "--http2-prior-knowledge", "-H", bearer, "--reflect-header", bearer)
+    return await run(str(BUF), *grpc_as, *arguments, home=home)
 
 
 @pytest.mark.skipif(not BUF.exists(), reason="buf is not installed")

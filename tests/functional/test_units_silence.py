@@ -9,6 +9,7 @@ from vsm.v1.operations_pb2 import (
     UNIT_STATE_ACTIVE,
     UNIT_STATE_REGISTERED,
     UNIT_STATE_SILENT,
+    DeregisterUnitRequest,
     GetUnitRequest,
     ListUnitsRequest,
     ReportHeartbeatRequest,
@@ -149,3 +150,16 @@ async def test_many_silent_at_once_are_one_signal(vsm: Wire, parent: str) -> Non
     await vsm.report(parent, rows(*(event(unit) for unit in units)))
     await in_state(vsm, parent, UNIT_STATE_ACTIVE, within_s=1)
     await until_resolved(vsm, pain.name)
+
+
+async def test_a_silent_unit_that_leaves_takes_its_pain_with_it(vsm: Wire, parent: str) -> None:
+    """Deregistering a silent unit resolves the signal of its silence; registered anew it begins as REGISTERED."""
+    await vsm.register(parent, "u", silence_s=1)
+    await vsm.report(parent, rows(event("u")))
+    await in_state(vsm, parent, UNIT_STATE_SILENT)
+    (pain,) = await first_signals(vsm, parent)
+    await vsm.ask(vsm.operations.DeregisterUnit, DeregisterUnitRequest(name=f"{parent}/units/u"))
+    await until_resolved(vsm, pain.name)
+    await vsm.register(parent, "u")
+    unit = await get(vsm, f"{parent}/units/u")
+    assert (unit.state, unit.HasField("last_seen_time")) == (UNIT_STATE_REGISTERED, False)
