@@ -104,6 +104,11 @@ class Core(Generic[T]):
         """Whether a turn would have something to decide at once."""
         return len(self._queue) > 0
 
+    @property
+    def fills_turn(self) -> bool:
+        """Whether as much waits as one turn takes."""
+        return len(self._queue) >= COMMANDS_MAX or self._queue.events >= EVENTS_MAX
+
     def next_deadline_ns(self) -> int | None:
         """When a turn has something to decide by itself."""
         times = [time_ns for time_ns in (self.state.deadlines.next_ns(), self._gather_until_ns) if time_ns]
