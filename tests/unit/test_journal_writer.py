@@ -51,6 +51,39 @@ async def test_refused_value_fails_alone(journal: SqliteJournal) -> None:
     assert [len(await journal.read(log, 0, 10)) for log in ("a", "b")] == [1, 3]
 
 
+async def test_refused_value_leaves_nothing_of_a_large_append(journal: SqliteJournal) -> None:
+    """An append of many statements that fails in its last one leaves nothing behind, and the next is taken."""
+    with pytest.raises(WriteFailed):
+        await journal.append("a", 0, [*rows(1, 200), row(201, time=1 << 63)])
+    await journal.append("a", 0, [row(1)])
+    assert len(await journal.read("a", 0, 500)) == 1
+
+
+async def test_committed_is_not_yet_acknowledged(journal: SqliteJournal) -> None:
+    """A row that is in the file already, but of which nobody was told, is not read."""
+    await journal.append("a", 0, [row(1)])
+    before = journal._writer.committed
+    appended = journal.append("a", 1, [row(2)])
+    while journal._writer.committed == before:
+        pass
+    assert [found.sequence for found in await journal.read("a", 0, 10)] == [1]
+    await appended
+    assert [found.sequence for found in await journal.read("a", 0, 10)] == [1, 2]
+
+
+async def test_full_database_is_a_full_disk(journal: SqliteJournal) -> None:
+    """When SQLite finds no room the failure says so, the space goes down, and the write-ahead log is carried over at once."""
+    await journal.append("a", 0, rows(1, 10))
+    pages = journal._opened.writing.execute("PRAGMA page_count").fetchone()[0]
+    journal._opened.writing.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(WriteFailed) as caught:
+        await journal.append("a", 10, [row(11, b"x", ((0, bytes(1_000_000)),))])
+    assert caught.value.disk_full
+    assert journal._checkpointer._complete_through == journal._writer.begun
+    await journal.append("a", 10, [row(11)])
+    assert [found.sequence for found in await journal.read("a", 9, 10)] == [10, 11]
+
+
 async def test_row_that_is_there_is_not_written_twice(journal: SqliteJournal, tmp_path: Path) -> None:
     """Should the file hold a row that the writer does not know of, the append fails and the row stays."""
     connection = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
@@ -130,6 +163,7 @@ async def test_unfinished_snapshot_does_not_count(journal: SqliteJournal, tmp_pa
     connection.execute("INSERT INTO snapshots (log, position) SELECT number, 2 FROM logs WHERE name = 'a'")
     connection.execute("INSERT INTO parts VALUES ((SELECT max(id) FROM snapshots), 0, 's', 1, ?, x'00')", (zlib.crc32(b"\0"),))
     assert (await journal.load("a") or Snapshot(0)).position == 1
+    assert journal.damaged_snapshots == 0
     await journal.save("a", Snapshot(3, {"s": Section(1, b"next")}))
     assert connection.execute("SELECT position FROM snapshots ORDER BY id").fetchall() == [(1,), (3,)]
     assert connection.execute("SELECT count(*) FROM parts").fetchone() == (2,)
