@@ -6,10 +6,28 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int64]
 
 
+def run_starts(values: NDArray[np.generic]) -> Integers:
+    """The positions at which a value differs from the one before; the first is one of them."""
+    edge = np.ones(len(values), dtype=np.bool_)
+    edge[1:] = values[1:] != values[:-1]
+    return edge.nonzero()[0]
+
+
+def run_lengths(starts: Integers, total: int) -> Integers:
+    """How far it is from each start to the next, and from the last to the end."""
+    lengths = np.empty_like(starts)
+    lengths[:-1] = starts[1:] - starts[:-1]
+    if len(starts):
+        lengths[-1] = total - starts[-1]
+    return lengths
+
+
 def enumerate_runs(start: Integers, length: Integers) -> Integers:
     """The positions start, start + 1, ... of each run, one run behind the other."""
-    before = np.cumsum(length) - length
-    return np.repeat(start - before, length) + np.arange(int(length.sum()))
+    if len(start) == 1:
+        return np.arange(start[0], start[0] + length[0])
+    end = length.cumsum()
+    return (start - end + length).repeat(length) + np.arange(end[-1] if len(end) else 0)
 
 
 def search_runs(values: Integers, low: Integers, high: Integers, bound: Integers) -> Integers:
@@ -18,9 +36,11 @@ def search_runs(values: Integers, low: Integers, high: Integers, bound: Integers
     Galloping, then bisection, in step for all runs: O(log d) passes, d the greatest distance from `low` to an answer (Bentley and
     Yao, "An almost optimal algorithm for unbounded searching", 1976).
     """
-    left, right = low.copy(), high.copy()
     if not len(values):
-        return left
+        return low.copy()
+    if len(low) == 1:
+        return low + values[low[0] : high[0]].searchsorted(bound[0], side="right")
+    left, right = low.copy(), high.copy()
     top = len(values) - 1
     step = 1
     while True:

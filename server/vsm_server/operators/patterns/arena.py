@@ -46,6 +46,14 @@ class Arena:
         self.value[places] = values
         self.tail[slots] += counts
 
+    def push(self, slot: int, time: int, value: float) -> None:
+        """Add one event that enters at once behind a slot's others, none of which waits."""
+        if self.tail[slot] == self._end[slot]:
+            self._make_room(np.array([slot]), np.ones(1, dtype=np.int64))
+        place = int(self.tail[slot])
+        self.time[place], self.value[place] = time, value
+        self.tail[slot] = self.mid[slot] = place + 1
+
     def sort(self, slot: int) -> None:
         """Put a slot's events in order of time; equal times stay as they are."""
         run = slice(int(self.head[slot]), int(self.tail[slot]))

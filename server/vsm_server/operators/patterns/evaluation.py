@@ -1,8 +1,9 @@
 """Predicates over the columns of one batch. A predicate that occurs in several patterns is computed once."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class Evaluation:
             return self.all
         found = self._masks.get(node.cache_key)
         if found is None:
-            found = self._masks[node.cache_key] = self._compute(node)
+            found = self._masks[node.cache_key] = _COMPUTE[type(node)](self, node)
         return found
 
     def words(self, field: Field) -> Words | None:
@@ -61,21 +62,30 @@ class Evaluation:
             found = self._present[field] = self._compute_present(field)
         return found
 
-    def _compute(self, node: Node) -> Mask:
-        if isinstance(node, WordIs):
-            return self._one_of(node.field, node.words) if node.words is not None else self._where_word(node)
-        if isinstance(node, NumberIs):
-            return self._where_number(node)
-        if isinstance(node, Junction):
-            parts = [self.holds(part) for part in node.parts]
-            if not parts:
-                return self.all if node.every else self.none
-            return reduce(operator.and_ if node.every else operator.or_, parts)
-        if isinstance(node, Not):
-            return ~self.holds(node.part)
-        if isinstance(node, Exists):
-            return ~self.present(node.field) if node.absent else self.present(node.field)
-        return self._where_other(node) if isinstance(node, OtherIs) else self.none
+    def where_word(self, node: WordIs) -> Mask:
+        """A word passes a test."""
+        return self._one_of(node.field, node.words) if node.words is not None else self._where_tested(node)
+
+    def where_joined(self, node: Junction) -> Mask:
+        """All or any of the parts hold."""
+        if not node.parts:
+            return self.all if node.every else self.none
+        where = self.holds(node.parts[0])
+        for part in node.parts[1:]:
+            where = where & self.holds(part) if node.every else where | self.holds(part)
+        return where
+
+    def where_not(self, node: Not) -> Mask:
+        """The part does not hold."""
+        return ~self.holds(node.part)
+
+    def where_exists(self, node: Exists) -> Mask:
+        """The field is there, or is not."""
+        return ~self.present(node.field) if node.absent else self.present(node.field)
+
+    def where_never(self, _: Mismatch) -> Mask:
+        """Unlike types."""
+        return self.none
 
     def _compute_present(self, field: Field) -> Mask:
         if field.is_number:
@@ -84,7 +94,8 @@ class Evaluation:
         words = self.words(field)
         return self.none if words is None else words.index != ABSENT
 
-    def _where_number(self, node: NumberIs) -> Mask:
+    def where_number(self, node: NumberIs) -> Mask:
+        """A measure against a number."""
         values = self.columns.measures.get(node.field.name)
         if values is None:
             return self.none
@@ -104,11 +115,12 @@ class Evaluation:
             return self.none
         return words.index == found[0] if len(found) == 1 else np.isin(words.index, found)
 
-    def _where_word(self, node: WordIs) -> Mask:
+    def _where_tested(self, node: WordIs) -> Mask:
         words = self.words(node.field)
         return self.none if words is None else _taken([node.test(word) for word in words.dictionary], words.index)
 
-    def _where_other(self, node: OtherIs) -> Mask:
+    def where_other(self, node: OtherIs) -> Mask:
+        """A field against another."""
         pair: Sequence[NDArray[np.generic] | None]
         if node.field.is_number:
             pair = [self.columns.measures.get(field.name) for field in (node.field, node.other)]
@@ -141,3 +153,15 @@ class Evaluation:
 def _taken(entries: list[bool], index: NDArray[np.uint32]) -> Mask:
     """The dictionary's entries taken by index, false for absent."""
     return np.array([*entries, False])[np.minimum(index, len(entries))]
+
+
+# Any: each method takes the node that it stands beside.
+_COMPUTE: dict[type[Node], Callable[[Evaluation, Any], Mask]] = {
+    WordIs: Evaluation.where_word,
+    NumberIs: Evaluation.where_number,
+    Junction: Evaluation.where_joined,
+    Not: Evaluation.where_not,
+    Exists: Evaluation.where_exists,
+    OtherIs: Evaluation.where_other,
+    Mismatch: Evaluation.where_never,
+}

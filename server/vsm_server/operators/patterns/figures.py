@@ -24,7 +24,9 @@ _FIRST, _SECOND = 1, 2
 
 
 class Figure(Protocol):
-    """How one function counts, and when it is over its limit or back."""
+    """How one function counts, and when it is over its limit or back. `sinks`: no event that leaves can carry it over its limit."""
+
+    sinks: bool
 
     def contributions(self, values: Numbers) -> Totals:
         """What each event adds to each column other than the count; columns that are zero for all may be left out."""
@@ -49,8 +51,11 @@ def figure_of(plan: AggregatePlan) -> Figure:
 class _Count:
     """Number of events; 0 of an empty window."""
 
+    _rises_with_count = True
+
     def __init__(self, plan: AggregatePlan) -> None:
         self._plan = plan
+        self.sinks = self._rises_with_count and plan.limit.upward
 
     def contributions(self, values: Numbers) -> Totals:  # noqa: ARG002  the count needs no more
         return {}
@@ -83,6 +88,8 @@ class _Rate(_Count):
 class _Sum(_Count):
     """Sum of the values; 0 of an empty window. Limb i of the sum is column i + 1."""
 
+    _rises_with_count = False
+
     def contributions(self, values: Numbers) -> Totals:
         return {limb + _FIRST: parts for limb, parts in exact_sum.split(values).items()}
 
@@ -103,6 +110,8 @@ class _Mean(_Sum):
 
 class _Ratio:
     """Events of the numerator by events of the denominator; none without the latter."""
+
+    sinks = False
 
     def __init__(self, plan: AggregatePlan) -> None:
         self._limit = plan.limit
@@ -131,7 +140,7 @@ class _Extreme:
         self._limit = plan.limit
         self._fewest = max(1, plan.min_events)
         self._largest = plan.function is Function.MAX
-        self._one_is_enough = self._largest is plan.limit.upward
+        self._one_is_enough = self.sinks = self._largest is plan.limit.upward
 
     def contributions(self, values: Numbers) -> Totals:
         over, rearm = self._limit.holds(values, self._limit.threshold), self._limit.holds(values, self._limit.rearm)

@@ -34,6 +34,11 @@ class Keys:
         """Its slot, -1 for none."""
         return self._slots.get(key, -1)
 
+    def find_all(self, keys: Sequence[Key]) -> list[int]:
+        """The slot of each key, -1 for none."""
+        find = self._slots.get
+        return [find(key, -1) for key in keys]
+
     def word(self, slot: int) -> Key:
         """The key of a slot in use."""
         key = self._words[slot]
@@ -78,9 +83,8 @@ def split_by_key(evaluation: Evaluation, fields: Sequence[Field], rows: Integers
         if column is None:
             return rows[:0], [], code[:0]
         index = column.index[rows]
-        if (there := index != ABSENT).all():
-            pass
-        else:
+        there = index != ABSENT
+        if not there.all():
             rows, code, index = rows[there], code[there], index[there]
         keys, code = _refine(keys, code, column, index)
     return rows, keys, code
@@ -90,14 +94,18 @@ def _refine(keys: list[Key], code: Integers, column: Words, index: NDArray[np.ui
     """The keys, each longer by a word of the column, as far as they occur."""
     size = len(column.dictionary)
     pair = code * size + index
-    if len(keys) * size > 4 * len(pair) + 1_024:
+    if len(pair) == 1:
+        distinct, fine = pair, np.zeros(1, dtype=np.int64)
+    elif len(keys) * size > 4 * len(pair) + 1_024:
         distinct, fine = np.unique(pair, return_inverse=True)
     else:
         seen = np.zeros(len(keys) * size, dtype=np.bool_)
         seen[pair] = True
-        distinct = np.flatnonzero(seen)
+        distinct = seen.nonzero()[0]
         place = np.zeros(len(seen), dtype=np.int64)
         place[distinct] = np.arange(len(distinct))
         fine = place[pair]
     dictionary = column.dictionary
+    if keys == [()]:
+        return [(dictionary[one],) for one in distinct.tolist()], fine
     return [(*keys[one // size], dictionary[one % size]) for one in distinct.tolist()], fine

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from vsm_server.operators.columns import Columns, Observed
 from vsm_server.operators.joining import take
+from vsm_server.operators.patterns.arrivals import TIME_LAST, TIME_NEVER, Slack
 from vsm_server.operators.patterns.conclusions import Conclusions, PatternCounts
 from vsm_server.operators.patterns.evaluation import Evaluation
 from vsm_server.operators.patterns.plan import Plan
 from vsm_server.operators.patterns.running import RunningAggregate, RunningEvent
 from vsm_server.operators.patterns.saving import pack, unpack
-from vsm_server.operators.patterns.windows import TIME_LAST, TIME_NEVER, Slack
 
 # A key without events of its own follows the system's largest event time at this distance.
 IDLE_KEY_NS = 10_000_000_000
@@ -125,7 +125,7 @@ class PatternOperator:
         counts = replace(running.counts, events=self._event_count - self._seen_before[name])
         if isinstance(running, RunningAggregate):
             windows = running.windows
-            counts = replace(counts, late=windows.late, windowed=windows.live, evicted=windows.evicted)
+            counts = replace(counts, late=windows.late, windowed=windows.windowed(self._slack_ns), evicted=windows.evicted)
         return counts
 
     def save(self) -> bytes:
@@ -134,7 +134,7 @@ class PatternOperator:
         sections = []
         for name, running in sorted(self._running.items()):
             own = {"name": name, "rule": _digest(running.plan), "before": self._seen_before[name], "counts": asdict(running.counts)}
-            sections.append((own, running.windows.save() if isinstance(running, RunningAggregate) else None))
+            sections.append((own, running.windows.save(self._slack_ns) if isinstance(running, RunningAggregate) else None))
         return pack(header, sections)
 
     def load(self, body: bytes) -> None:

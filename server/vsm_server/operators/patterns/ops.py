@@ -28,17 +28,12 @@ class Ops:
     @property
     def taken(self) -> NDArray[np.bool_]:
         """After which ops the figure is taken: not between those that happen together."""
-        same = (self.key[1:] == self.key[:-1]) & (self.when[1:] == self.when[:-1]) & (self.what[1:] == self.what[:-1])
         taken = np.ones(len(self.key), dtype=np.bool_)
+        if (self.what == ENTER).all():
+            return taken
+        same = (self.key[1:] == self.key[:-1]) & (self.when[1:] == self.when[:-1]) & (self.what[1:] == self.what[:-1])
         taken[:-1] = ~same | (self.what[:-1] == ENTER)
         return taken
-
-    @property
-    def firsts(self) -> Integers:
-        """The first op of each key that has any."""
-        edge = np.ones(len(self.key), dtype=np.bool_)
-        edge[1:] = self.key[1:] != self.key[:-1]
-        return np.flatnonzero(edge)
 
 
 def merge(*parts: Ops) -> Ops:

@@ -3,12 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from vsm_server.algorithms.sorted_runs import run_lengths, run_starts
+from vsm_server.operators.patterns.arrivals import NO_ARRIVALS, TIME_LAST, Arrivals, Crossing, Slack
 from vsm_server.operators.patterns.conclusions import Conclusions, Matched, PatternCounts, Recovered
 from vsm_server.operators.patterns.evaluation import Evaluation
 from vsm_server.operators.patterns.figures import DENOMINATOR, NUMERATOR
 from vsm_server.operators.patterns.keys import Integers, split_by_key
 from vsm_server.operators.patterns.plan import AggregatePlan, Function, Plan
-from vsm_server.operators.patterns.windows import NO_ARRIVALS, TIME_LAST, Arrivals, Crossing, Slack, Windows
+from vsm_server.operators.patterns.windows import Windows
 
 DETECTIONS_MAX = 100
 
@@ -22,7 +24,9 @@ class RunningEvent:
 
     def observe(self, name: str, evaluation: Evaluation, slack: Slack) -> Conclusions | None:  # noqa: ARG002  lateness is nothing here
         """Every event for which the predicate holds; the first 100 of a batch are told."""
-        rows = np.flatnonzero(evaluation.holds(self.plan.where))
+        rows = evaluation.holds(self.plan.where).nonzero()[0]
+        if not len(rows):
+            return None
         self.counts.matched += len(rows)
         keyed, keys, code = split_by_key(evaluation, self.plan.key, rows)
         self.counts.keyless += len(rows) - len(keyed)
@@ -49,12 +53,14 @@ class RunningAggregate:
     def observe(self, name: str, evaluation: Evaluation, slack: Slack) -> Conclusions | None:
         """Let the events in that count, and tell what crossed."""
         rows, values = self._entering(evaluation)
+        if not len(rows):
+            return self.advance(name, slack)
         self.counts.matched += len(rows)
         return self._step(name, self._arrivals(evaluation, rows, values), slack)
 
     def advance(self, name: str, slack: Slack) -> Conclusions | None:
         """Time moved on without events for this pattern."""
-        return self._step(name, NO_ARRIVALS, slack)
+        return self._step(name, NO_ARRIVALS, slack) if self.windows.is_due(slack.after_ns) else None
 
     def late_rows(self, evaluation: Evaluation, slack_ns: int) -> Integers:
         """Rows that would be late now."""
@@ -78,15 +84,15 @@ class RunningAggregate:
         if aggregate.function is Function.RATIO:
             above = where & evaluation.holds(aggregate.numerator)
             below = where & evaluation.holds(aggregate.denominator)
-            rows = np.flatnonzero(above | below)
+            rows = (above | below).nonzero()[0]
             return rows, above[rows] * NUMERATOR + below[rows] * DENOMINATOR
         if not aggregate.field:
-            rows = np.flatnonzero(where)
+            rows = where.nonzero()[0]
             return rows, np.zeros(len(rows))
         column = evaluation.columns.measures.get(aggregate.field)
         if column is None:
             return np.zeros(0, dtype=np.int64), np.zeros(0)
-        rows = np.flatnonzero(where & np.isfinite(column))
+        rows = (where & np.isfinite(column)).nonzero()[0]
         return rows, column[rows]
 
     def _arrivals(self, evaluation: Evaluation, rows: Integers, values: NDArray[np.float64]) -> Arrivals:
@@ -103,13 +109,13 @@ class RunningAggregate:
 
 def _by_slot(slots: Integers, times: Integers, values: NDArray[np.float64]) -> Arrivals:
     """Sorted by slot; the times of each slot stay in order."""
+    if len(slots) == 1:
+        return Arrivals(slots, np.ones(1, dtype=np.int64), times, values)
     narrow = slots.astype(np.uint16) if int(slots.max()) <= np.iinfo(np.uint16).max else slots
-    order = np.argsort(narrow, kind="stable")
-    sorted_slots = slots[order]
-    edge = np.ones(len(order), dtype=np.bool_)
-    edge[1:] = sorted_slots[1:] != sorted_slots[:-1]
-    firsts = np.flatnonzero(edge)
-    return Arrivals(sorted_slots[firsts], np.diff(firsts, append=len(order)), times[order], values[order])
+    order = narrow.argsort(kind="stable")
+    in_order = slots[order]
+    firsts = run_starts(in_order)
+    return Arrivals(in_order[firsts], run_lengths(firsts, len(order)), times[order], values[order])
 
 
 def _told(crossing: Crossing) -> Matched | Recovered:

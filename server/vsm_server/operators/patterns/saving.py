@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vsm_server.operators.patterns.windows import Saved
+from vsm_server.operators.patterns.arrivals import Saved
 
 _LENGTH_BYTES = 8
 _ARRAYS = {"own": "<i8", "over": "|u1", "entered": "<i8", "waiting": "<i8", "time": "<i8", "value": "<f8"}

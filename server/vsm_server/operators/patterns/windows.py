@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsm_server.algorithms.hysteresis import switch
-from vsm_server.algorithms.sorted_runs import enumerate_runs, search_runs
+from vsm_server.algorithms.sorted_runs import enumerate_runs, run_lengths, run_starts, search_runs
 from vsm_server.operators.patterns.arena import Arena
+from vsm_server.operators.patterns.arrivals import TIME_NEVER, Arrivals, Crossing, Saved, Slack
 from vsm_server.operators.patterns.conclusions import Key
 from vsm_server.operators.patterns.figures import COUNT_COLUMN, Totals, figure_of
 from vsm_server.operators.patterns.keys import Keys
@@ -24,55 +25,7 @@ _KEYS_EVICTED_SHARE = 64
 _SLOTS_MIN = 16
 # Figures over their limit that are told of one step.
 CROSSINGS_MAX = 100
-# Before every event time, and after; far enough from the ends of int64 that a window and a lateness can be added.
-TIME_NEVER = -(1 << 62)
-TIME_LAST = 1 << 62
 _NOT_DUE = (1 << 63) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """A figure that went over its limit (`over`) or came back."""
-
-    key: Key
-    over: bool
-    when_ns: int
-    start_ns: int
-    figure: float | None
-    event_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Slack:
-    """How far time has moved on for keys without events of their own, before and after; a pattern takes its lateness off."""
-
-    before_ns: int
-    after_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Arrivals:
-    """Events that enter: by slot, then time. `slots` are the distinct slots, with `counts` events each, one behind the other."""
-
-    slots: Integers
-    counts: Integers
-    times: Integers
-    values: Numbers
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """Windows at rest: for each key its last time, state, and numbers of events that entered and that wait; then all their events."""
-
-    keys: list[Key]
-    own: Integers
-    over: NDArray[np.uint8]
-    entered: Integers
-    waiting: Integers
-    time: Integers
-    value: Numbers
-    late: int
-    evicted: int
 
 
 class Windows:
@@ -118,8 +71,8 @@ class Windows:
 
     def slots_of(self, keys: Sequence[Key]) -> Integers:
         """A slot for each key, new ones included; the oldest keys make room beyond the bound."""
-        found = [self.keys.find(key) for key in keys]
-        missing = [i for i, slot in enumerate(found) if slot < 0]
+        found = self.keys.find_all(keys)
+        missing = [i for i, slot in enumerate(found) if slot < 0] if -1 in found else []
         if missing and len(self.keys) + len(missing) > KEYS_MAX:
             self._evict_keys(len(missing), {slot for slot in found if slot >= 0})
         for i in missing:
@@ -131,7 +84,7 @@ class Windows:
 
     def watermarks(self, keys: Sequence[Key], slack_ns: int) -> Integers:
         """Each key's watermark, also of keys that are not known."""
-        slots = [self.keys.find(key) for key in keys]
+        slots = self.keys.find_all(keys)
         own = np.array([self._own[slot] if slot >= 0 else TIME_NEVER for slot in slots], dtype=np.int64)
         return np.maximum(own, slack_ns) - self._lateness_ns
 
@@ -140,30 +93,41 @@ class Windows:
 
         Returns the crossings by time, then key, and how many times beyond the bound a figure went over its limit and was not told.
         """
+        was_due = self.is_due(slack.after_ns)
+        if not was_due and len(arrivals.times) == 1 and (told := self._enter_one(arrivals, slack)) is not None:
+            return told, 0
         late = self._take_in(arrivals, slack.before_ns)
         active = arrivals.slots
-        was_due = self.is_due(slack.after_ns)
         if was_due:
-            due = np.flatnonzero(self._due[: self.keys.slots] <= slack.after_ns - self._lateness_ns)
+            due = (self._due[: self.keys.slots] <= slack.after_ns - self._lateness_ns).nonzero()[0]
             active = np.union1d(active, due) if len(active) else due
-        told: tuple[list[Crossing], int] = ([], 0)
+        crossings: tuple[list[Crossing], int] = ([], 0)
         if len(active):
             moved = self._move(active, np.maximum(self._own[active], slack.after_ns) - self._lateness_ns, late)
             if len(moved.ops.key):
-                told = self._judge(active, moved)
+                crossings = self._judge(active, moved)
             self._settle(active)
         if was_due:
             self.due_ns = int(self._due[: self.keys.slots].min(initial=_NOT_DUE))
-        return told
+        return crossings
 
-    def save(self) -> Saved:
+    def windowed(self, slack_ns: int) -> int:
+        """Events that are in a window or wait to enter one; `live` also has those that left without being looked at."""
+        slots = self.keys.used()
+        return int((self._arena.tail[slots] - self._first_inside(slots, slack_ns)).sum())
+
+    def save(self, slack_ns: int) -> Saved:
         """What the windows hold, in the order of keys: equal windows give equal bytes, whichever slots they have."""
         arena, slots = self._arena, self.keys.in_order()
-        head, mid, tail = arena.head[slots], arena.mid[slots], arena.tail[slots]
+        head, mid, tail = self._first_inside(slots, slack_ns), arena.mid[slots], arena.tail[slots]
         places = enumerate_runs(head, tail - head)
         keys = [self.keys.word(slot) for slot in slots.tolist()]
         own, over = self._own[slots], self._over[slots].astype(np.uint8)
         return Saved(keys, own, over, mid - head, tail - mid, arena.time[places], arena.value[places], self.late, self.evicted)
+
+    def _first_inside(self, slots: Integers, slack_ns: int) -> Integers:
+        watermark = np.maximum(self._own[slots], slack_ns) - self._lateness_ns
+        return search_runs(self._arena.time, self._arena.head[slots], self._arena.mid[slots], watermark - self._plan.window_ns)
 
     def load(self, saved: Saved) -> None:
         """Take over what `save` gave; the windows are empty before. The totals follow from the events, exactly."""
@@ -201,6 +165,49 @@ class Windows:
         self.evicted += dropped
         self._settle(slots)
 
+    def _enter_one(self, arrivals: Arrivals, slack: Slack) -> list[Crossing] | None:
+        """The short way for one event in order, where the events that leave before it cannot cross; None where it is not open."""
+        slot, when_ns, arena = int(arrivals.slots[0]), int(arrivals.times[0]), self._arena
+        if self._lateness_ns or when_ns < max(int(self._own[slot]), slack.before_ns, slack.after_ns):
+            return None
+        over, head = bool(self._over[slot]), int(arena.head[slot])
+        left = int(arena.time[head : int(arena.tail[slot])].searchsorted(when_ns - self._plan.window_ns, side="right"))
+        if left and (over or not self._figure.sinks):
+            return None
+        leaving = arena.value[head : head + left]
+        self._add_one(slot, arrivals.values, leaving)
+        arena.head[slot] = head + left
+        arena.push(slot, when_ns, float(arrivals.values[0]))
+        self._own[slot] = when_ns
+        self.live += 1 - left
+        totals = {column: total[slot : slot + 1] for column, total in self._totals.items()}
+        on, off = self._figure.signals(totals)
+        crossed = bool(off[0]) if over else bool(on[0])
+        self._over[slot] = over != crossed
+        due_ns = self._window_ends(slot) if self._over[slot] or not self._figure.sinks else when_ns + self._plan.window_ns
+        self._due[slot] = due_ns
+        self.due_ns = min(self.due_ns, due_ns)
+        if not crossed:
+            return []
+        window = slice(int(arena.head[slot]), int(arena.tail[slot]))
+        figure = None if over else self._figure.read(totals, arena.value[window])
+        start_ns = int(arena.time[window.start])
+        return [Crossing(self.keys.word(slot), not over, when_ns, start_ns, figure, int(totals[COUNT_COLUMN][0]))]
+
+    def _window_ends(self, slot: int) -> int:
+        """When the slot's first event leaves."""
+        return int(self._arena.time[self._arena.head[slot]]) + self._plan.window_ns
+
+    def _add_one(self, slot: int, entering: Numbers, leaving: Numbers) -> None:
+        self._totals[COUNT_COLUMN][slot] += 1 - len(leaving)
+        for column, parts in self._figure.contributions(entering).items():
+            if column not in self._totals:
+                self._totals[column] = np.zeros(len(self._own), dtype=np.int64)
+            self._totals[column][slot] += parts[0]
+        if len(leaving):
+            for column, parts in self._figure.contributions(leaving).items():
+                self._totals[column][slot] -= parts.sum()
+
     def _take_in(self, arrivals: Arrivals, slack_ns: int) -> Ops:
         """Put events into their places, apart from those that are too late; returns the late ones that still enter, by slot."""
         slots, counts, times, values = arrivals.slots, arrivals.counts, arrivals.times, arrivals.values
@@ -208,7 +215,7 @@ class Windows:
             return _NOTHING
         own = self._own[slots]
         watermark = np.maximum(own, slack_ns) - self._lateness_ns
-        firsts = np.cumsum(counts) - counts
+        firsts = counts.cumsum() - counts
         self._own[slots] = np.maximum(own, times[firsts + counts - 1])
         arena = self._arena
         last = np.where(arena.tail[slots] > arena.head[slots], arena.time[arena.tail[slots] - 1], TIME_NEVER)
@@ -243,11 +250,12 @@ class Windows:
         left = search_runs(arena.time, head, entered, watermark - self._plan.window_ns)
         leaving, entering = enumerate_runs(head, left - head), enumerate_runs(mid, entered - mid)
         numbers = np.arange(len(active))
-        ops = merge(
-            _ops(np.repeat(numbers, left - head), arena.time[leaving] + self._plan.window_ns, LEAVE, arena.value[leaving]),
-            Ops(np.searchsorted(active, late.key), late.when, late.what, late.value),
-            _ops(np.repeat(numbers, entered - mid), arena.time[entering], ENTER, arena.value[entering]),
-        )
+        parts = [_ops(numbers.repeat(entered - mid), arena.time[entering], ENTER, arena.value[entering])]
+        if len(late.key):
+            parts.insert(0, Ops(active.searchsorted(late.key), late.when, late.what, late.value))
+        if len(leaving):
+            parts.insert(0, _ops(numbers.repeat(left - head), arena.time[leaving] + self._plan.window_ns, LEAVE, arena.value[leaving]))
+        ops = merge(*parts)
         arena.head[active], arena.mid[active] = left, entered
         self.live -= len(leaving)
         return _Moved(ops, head, mid)
@@ -255,13 +263,13 @@ class Windows:
     def _judge(self, active: Integers, moved: "_Moved") -> tuple[list[Crossing], int]:
         """Run the totals along the ops, and the switch along the totals."""
         ops = moved.ops
-        firsts = ops.firsts
-        lengths = np.diff(firsts, append=len(ops.key))
+        firsts = run_starts(ops.key)
+        lengths = run_lengths(firsts, len(ops.key))
         slots = active[ops.key[firsts]]
         totals = self._run(ops, firsts, lengths, slots)
         on, off = self._figure.signals(totals)
         taken = ops.taken
-        state, changed = switch(on & taken, off & taken, np.repeat(firsts, lengths), np.repeat(self._over[slots], lengths))
+        state, changed = switch(on & taken, off & taken, firsts.repeat(lengths), self._over[slots].repeat(lengths))
         self._over[slots] = state[firsts + lengths - 1]
         if not len(changed):
             return [], 0
@@ -277,11 +285,11 @@ class Windows:
         totals: Totals = {}
         for column, kept in self._totals.items():
             if column not in changes:
-                totals[column] = np.repeat(kept[slots], lengths)
+                totals[column] = kept[slots].repeat(lengths)
                 continue
             change = changes[column]
-            total = np.cumsum(change)
-            total += np.repeat(kept[slots] - total[firsts] + change[firsts], lengths)
+            total = change.cumsum()
+            total += (kept[slots] - total[firsts] + change[firsts]).repeat(lengths)
             kept[slots] = total[firsts + lengths - 1]
             totals[column] = total
         return totals
@@ -290,8 +298,8 @@ class Windows:
         self, active: Integers, moved: "_Moved", totals: Totals, over: NDArray[np.bool_], changed: Integers
     ) -> tuple[list[Crossing], int]:
         ops = moved.ops
-        series = np.searchsorted(ops.firsts, changed, side="right") - 1
-        first = ops.firsts[series]
+        firsts = run_starts(ops.key)
+        first = firsts[firsts.searchsorted(changed, side="right") - 1]
         gone, come = np.cumsum(ops.what == LEAVE), np.cumsum(ops.what == ENTER)
         low = moved.head[ops.key[changed]] + gone[changed] - gone[first] + (ops.what[first] == LEAVE)
         high = moved.mid[ops.key[changed]] + come[changed] - come[first] + (ops.what[first] == ENTER)
@@ -324,7 +332,9 @@ class Windows:
         """Note when each key is due next; forget those that are empty and quiet."""
         arena, top = self._arena, len(self._arena.time) - 1
         head, mid, tail = arena.head[active], arena.mid[active], arena.tail[active]
-        leaves = np.where(head < mid, arena.time[np.minimum(head, top)] + self._plan.window_ns, _NOT_DUE)
+        # Where nothing that leaves can matter, it is enough to look again when all have left.
+        next_leaving = np.where(self._over[active], head, mid - 1) if self._figure.sinks else head
+        leaves = np.where(head < mid, arena.time[np.minimum(next_leaving, top)] + self._plan.window_ns, _NOT_DUE)
         enters = np.where(mid < tail, arena.time[np.minimum(mid, top)], _NOT_DUE)
         due = np.minimum(leaves, enters)
         self._due[active] = due
@@ -380,4 +390,3 @@ def _ops(key: Integers, when: Integers, what: int, value: Numbers) -> Ops:
 
 _NONE: Integers = np.zeros(0, dtype=np.int64)
 _NOTHING = _ops(_NONE, _NONE, LATE, np.zeros(0, dtype=np.float64))
-NO_ARRIVALS = Arrivals(_NONE, _NONE, _NONE, np.zeros(0, dtype=np.float64))
