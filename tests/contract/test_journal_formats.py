@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.make_format_data import DIRECTORY, EXPECTED_NAME, told
+from tests.contract.write_format import DIRECTORY, EXPECTED_NAME, told
 from vsm_server.journal.format import FILE_NAME, FORMAT
 
 

@@ -1,6 +1,6 @@
 """Make `data/format-N`: a data directory as the present version writes it, and what must be read from it for ever.
 
-Run once for each on-disk format: python -m tests.contract.make_format_data
+Run once for each on-disk format: python -m tests.contract.write_format
 """
 
 import asyncio
