@@ -239,6 +239,8 @@ def _announce(line: Mapping[str, str]) -> None:
 
 
 def _run_serve(config: Config, _: argparse.Namespace) -> None:
+    # The loop and the journal's threads share one interpreter: a thread that waits for it longer holds up every commit.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(config, _announce))
 
