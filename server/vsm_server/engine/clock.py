@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-SLEW = 0.1
+# Engine time is drawn toward the wall clock by at most one part in so many.
+SLEW_SHARE = 10
 # A last entry further ahead of the wall clock than this is taken for a fault of the clock.
 AHEAD_MAX_NS = 3600 * 1_000_000_000
 # A difference between engine time and the wall clock that is worth telling.
@@ -38,7 +39,7 @@ class EngineClock:
         elapsed = max(0, monotonic_ns - self.monotonic_ns)
         self.monotonic_ns = max(self.monotonic_ns, monotonic_ns)
         difference = wall_ns - (self.now_ns + elapsed)
-        slew = int(elapsed * SLEW)
+        slew = elapsed // SLEW_SHARE
         self.now_ns += elapsed + max(-slew, min(slew, difference))
         return self.now_ns
 

@@ -25,7 +25,7 @@ def unpack(body: bytes) -> list[bytes]:
     parts = []
     at = 0
     while at < len(body):
-        (length,) = _LENGTH.unpack_from(body, at)
+        length = int.from_bytes(body[at : at + _LENGTH.size], "little")
         at += _LENGTH.size
         if at + length > len(body):
             message = f"part of {length} bytes is cut short at {at}"

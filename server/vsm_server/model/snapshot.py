@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
+from google.protobuf.message import DecodeError
+
 from vsm_server.model import codec, patterns, producers, retries, revocations, signals, systems, units
 from vsm_server.model.deadlines import WATERMARK
 from vsm_server.model.state import State
@@ -65,7 +67,7 @@ def read(system: str, sections: Mapping[str, Section]) -> tuple[State, bool]:
         whole = operator is not None and operator[0] == state.operator.VERSION
         if operator is not None and whole:
             state.operator.load(*codec.unpack(operator[1]))
-    except (KeyError, ValueError) as problem:
+    except (LookupError, TypeError, ValueError, DecodeError) as problem:
         message = f"snapshot of {system} cannot be read: {problem}"
         raise Unreadable(message) from problem
     state.deadlines.set(WATERMARK, "", state.watermark_due_ns())
