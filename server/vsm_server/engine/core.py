@@ -105,9 +105,11 @@ class Core(Generic[T]):
         return len(self._queue) > 0
 
     @property
-    def fills_turn(self) -> bool:
-        """Whether as much waits as one turn takes."""
-        return len(self._queue) >= COMMANDS_MAX or self._queue.events >= EVENTS_MAX
+    def may_gather(self) -> bool:
+        """Whether a batch of events is next, and less waits than fills a turn: more batches may join it."""
+        first = self._queue.first()
+        is_batch = first is not None and isinstance(first.command, ReportBatch)
+        return is_batch and len(self._queue) < COMMANDS_MAX and self._queue.events < EVENTS_MAX
 
     def next_deadline_ns(self) -> int | None:
         """When a turn has something to decide by itself."""

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from vsm.v1 import access_pb2, errors_pb2
 
+from vsm_server.model.batches import ReportBatch
 from vsm_server.model.call import Call
 from vsm_server.refusal import Refusal
 
@@ -31,9 +32,10 @@ class Waiting(Generic[T]):
 
 
 class CommandQueue(Generic[T]):
-    """First in, first out, by priority."""
+    """First in, first out, by priority. `events`: how many the batches that wait hold."""
 
     def __init__(self) -> None:
+        self.events = 0
         self._waiting: dict[int, deque[Waiting[T]]] = {priority: deque() for priority in PRIORITIES}
 
     def __len__(self) -> int:
@@ -46,6 +48,7 @@ class CommandQueue(Generic[T]):
         if len(queue) >= WAITING_MAX:
             raise Refusal(errors_pb2.ERROR_REASON_OVERLOADED, "too many commands wait; try again", metadata={"level": "queue"})
         queue.append(waiting)
+        self.events += _events(waiting)
 
     def first(self) -> Waiting[T] | None:
         """The next one, left in its place."""
@@ -56,11 +59,18 @@ class CommandQueue(Generic[T]):
 
     def take(self) -> Waiting[T]:
         """The next one; there is one."""
-        return next(queue for queue in self._waiting.values() if queue).popleft()
+        waiting = next(queue for queue in self._waiting.values() if queue).popleft()
+        self.events -= _events(waiting)
+        return waiting
 
     def take_all(self) -> list[Waiting[T]]:
         """All that wait, the most important first."""
         taken = [waiting for queue in self._waiting.values() for waiting in queue]
         for queue in self._waiting.values():
             queue.clear()
+        self.events = 0
         return taken
+
+
+def _events(waiting: Waiting[T]) -> int:
+    return waiting.command.count if isinstance(waiting.command, ReportBatch) else 0

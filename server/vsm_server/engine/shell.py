@@ -218,6 +218,8 @@ class Engine:
         self._scheduled = None
         if len(self._in_flight) >= IN_FLIGHT_MAX or self._rebuilding is not None or self.closed:
             return
+        if self._in_flight and self._core.may_gather:
+            return  # the journal writes one append after the other: batches that come meanwhile join one turn, once it is done
         turn = self._take_turn()
         if turn is None:
             return
