@@ -15,7 +15,6 @@ UNITS = 1_000
 BATCH_EVENTS = 1_000
 ROWS = 100
 TEMPLATES = 16
-SPREAD_NS = 1_000_000
 KINDS = ("request", "retry", "variety_state", "channel_state", "error")
 SHARES = (0.70, 0.05, 0.10, 0.10, 0.05)
 SUBSYSTEMS = ("S1", "S2", "S3")
@@ -37,11 +36,11 @@ class Template:
 
     before: bytes
     after: bytes
-    offsets_ns: np.ndarray
+    shares: np.ndarray
 
-    def request(self, number: int, now_ns: int) -> bytes:
-        """A whole StreamEventsRequest: its events happened in the millisecond before `now_ns`."""
-        times = (now_ns + self.offsets_ns).astype("<u8").tobytes()
+    def request(self, number: int, since_ns: int, now_ns: int) -> bytes:
+        """A whole StreamEventsRequest: its events happened one after the other from `since_ns` to `now_ns`."""
+        times = (since_ns + (self.shares * (now_ns - since_ns)).astype(np.int64)).astype("<u8").tobytes()
         return b"".join((self.before, times, self.after, _BATCH_NUMBER_TAG, varint(number)))
 
 
@@ -80,14 +79,21 @@ def template(rng: np.random.Generator, units: Sequence[str], count: int = BATCH_
     wire = operations_pb2.StreamEventsRequest(batch=events_pb2.EventBatch(columns=batch)).SerializeToString()
     before, hole, after = wire.partition(_MARK.to_bytes(8, "little") * count)
     assert hole
-    return Template(before, after, np.linspace(-SPREAD_NS, 0, count).astype(np.int64))
+    return Template(before, after, np.linspace(0, 1, count))
 
 
 def column_requests(now_ns: Clock, units: Sequence[str], seed: int = 1, count: int = BATCH_EVENTS) -> Callable[[int], bytes]:
-    """Gives the request of each batch number, from templates in turn."""
+    """Gives the request of each batch number, from templates in turn; its events happened since the one before was asked for."""
     rng = np.random.default_rng(seed)
     templates = [template(rng, units, count) for _ in range(TEMPLATES)]
-    return lambda number: templates[number % TEMPLATES].request(number, now_ns())
+    last_ns = now_ns()
+
+    def request(number: int) -> bytes:
+        nonlocal last_ns
+        since_ns, last_ns = last_ns, now_ns()
+        return templates[number % TEMPLATES].request(number, since_ns, last_ns)
+
+    return request
 
 
 def row_requests(units: Sequence[str], count: int, seed: int = 1) -> Callable[[int], bytes]:
