@@ -72,6 +72,7 @@ def start(data_dir: Path, extra: Sequence[str] = (), environment: dict[str, str]
     if not line:
         process.kill()
         process.wait(STOP_TIMEOUT_S)
+        process.stdout.close()
         raise AssertionError(f"not ready, exit {process.returncode}: {stderr.read_text()[-4000:]}")
     ready = json.loads(line)
     assert ready["event"] == "ready", ready
