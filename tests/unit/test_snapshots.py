@@ -1,0 +1,381 @@
+"""Snapshots and what is rebuilt from them; retention; who looks after both."""
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+from vsm.v1 import log_pb2 as log
+from vsm.v1 import subsystem_pb2 as sub
+
+from tests.unit.scene import (
+    ANN,
+    LOG,
+    SYSTEM,
+    T0,
+    Bench,
+    Room,
+    S,
+    batch_of,
+    counting,
+    create,
+    event,
+    register,
+    running,
+    scream,
+)
+from vsm_server.engine import maintenance, recovery, snapshots
+from vsm_server.engine.maintenance import Schedule
+from vsm_server.journal.port import Row, Section, Snapshot, Space, SpaceState, Unusable
+from vsm_server.model import codec, snapshot
+from vsm_server.model.deadlines import WATERMARK
+from vsm_server.model.snapshot import Unreadable
+from vsm_server.operators.patterns import PatternOperator
+
+HOUR_NS = 3600 * S
+DAY_NS = 24 * HOUR_NS
+
+
+async def _filled(bench: Bench) -> None:
+    """A unit, a pattern with an open window, events and a signal: entries 2 to 5."""
+    engine = bench.engine
+    await engine.submit(register("web-1"), ANN)
+    await engine.submit(create(counting("busy", 1)), ANN)
+    await engine.submit(batch_of(event("web-1"), event()), ANN)
+    await engine.submit(scream(), ANN)
+
+
+async def _recovered(bench: Bench, expired: Any = lambda: False) -> recovery.Recovered:
+    return await recovery.recover(bench.journal, LOG, SYSTEM, expired)
+
+
+def _sections(bench: Bench) -> dict[str, snapshot.Section]:
+    return snapshot.write(bench.engine.state)
+
+
+# Sections.
+
+
+def test_a_state_comes_back_from_its_sections() -> None:
+    """Everything that a state adds up to, and its deadlines, are read back equal."""
+    room = Room()
+    room.ask(register("a"))
+    room.ask(create(counting("busy", 1)))
+    room.ask(batch_of(event("a"), event()))
+    room.ask(scream())
+    again, whole = snapshot.read(SYSTEM, snapshot.write(room.state))
+    assert whole
+    assert snapshot.write(again) == snapshot.write(room.state)
+    assert again.deadlines.next_ns() == room.state.deadlines.next_ns()
+    assert again.deadlines.is_set(WATERMARK, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "section"),
+    [
+        ("units", (99, b"")),
+        ("units", (1, b"\x05\x00\x00\x00\x00\x00\x00\x00ab")),
+        ("retries", (1, codec.pack([b"no json"]))),
+        ("signals", (1, b"\x01")),
+        ("state", (1, codec.pack([b"[1]"]))),
+        ("patterns", (1, codec.pack([b"[[],[]]", b"\xff"]))),
+        ("retries", (1, codec.pack([]))),
+        ("systems", (1, codec.pack([b"{}"]))),
+    ],
+    ids=["version", "cut", "json", "length", "figures", "message", "no-part", "shape"],
+)
+def test_a_section_that_cannot_be_read_is_told(name: str, section: snapshot.Section) -> None:
+    """Another version, a cut part, or bytes that are no section: Unreadable, whatever broke."""
+    sections = snapshot.write(Room().state) | {name: section}
+    with pytest.raises(Unreadable, match="snapshot of systems/default cannot be read"):
+        snapshot.read(SYSTEM, sections)
+
+
+def test_a_missing_section_is_told() -> None:
+    """A snapshot without a noun is none."""
+    sections = snapshot.write(Room().state)
+    del sections["units"]
+    with pytest.raises(Unreadable):
+        snapshot.read(SYSTEM, sections)
+
+
+@pytest.mark.parametrize("operator", [None, (99, b"")], ids=["absent", "version"])
+def test_an_operator_of_another_version_begins_anew(operator: snapshot.Section | None) -> None:
+    """The rest of the state is read; the operator is told to be missing."""
+    room = Room()
+    room.ask(create(counting("busy", 1)))
+    sections = snapshot.write(room.state)
+    del sections[snapshot.OPERATOR]
+    if operator is not None:
+        sections[snapshot.OPERATOR] = operator
+    state, whole = snapshot.read(SYSTEM, sections)
+    assert (whole, len(state.patterns), state.sequence) == (False, 1, 1)
+
+
+@pytest.mark.parametrize("parts", [[], [b""], [b"a", b"", b"bc"]])
+def test_parts_are_split_as_they_were_joined(parts: list[bytes]) -> None:
+    """Empty parts are parts; cut bytes are told."""
+    packed = codec.pack(parts)
+    assert codec.unpack(packed) == parts
+    assert codec.unpack_json(codec.pack_json([1, "é", None])) == [1, "é", None]
+    with pytest.raises(ValueError, match="cut short"):
+        codec.unpack(codec.pack([b"abc"])[:-1])
+
+
+# Taking and reading.
+
+
+async def test_an_engine_goes_on_from_its_snapshot() -> None:
+    """After a snapshot a start replays only what came behind it, and holds the same state."""
+    async with running() as bench:
+        await _filled(bench)
+        assert await snapshots.take(bench.engine)
+        await bench.engine.submit(register("web-2"), ANN)
+        found = await _recovered(bench)
+        assert (found.snapshot_position, found.replayed_count, bench.engine.snapshot_position) == (5, 1, 5)
+        assert snapshot.write(found.state) == _sections(bench)
+
+
+async def test_a_snapshot_is_of_one_moment() -> None:
+    """What is decided while a snapshot is being written is not in it."""
+    async with running() as bench:
+        await _filled(bench)
+        before = _sections(bench)
+        bench.clock.step_ns = 6_000_000  # each look at the clock lets the others run
+        taking = asyncio.ensure_future(snapshots.take(bench.engine))
+        await asyncio.sleep(0)
+        await bench.engine.submit(register("later"), ANN)
+        await bench.engine.submit(scream("later", sub.SEVERITY_LOW), ANN)
+        await bench.engine.submit(batch_of(event("web-1")), ANN)
+        assert await taking
+        found = await bench.journal.load(LOG)
+        assert found is not None
+        assert found.position == 5
+        assert {name: (one.version, one.body) for name, one in found.sections.items()} == before
+
+
+async def test_no_snapshot_holds_what_was_lost() -> None:
+    """A snapshot of entries whose append fails is not written; one that is asked for during the rebuild is of the rebuilt state."""
+    async with running() as bench:
+        bench.journal.fail_next()
+        losing = asyncio.ensure_future(bench.engine.submit(register("lost"), ANN))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert bench.engine.state.sequence == 2
+        assert not await snapshots.take(bench.engine)
+        assert await snapshots.take(bench.engine)
+        found = await bench.journal.load(LOG)
+        assert found is not None
+        assert found.position == 1
+        await asyncio.wait([losing])
+        assert losing.exception() is not None
+
+
+async def test_a_snapshot_that_cannot_be_read_is_made_good_by_the_log() -> None:
+    """Damaged, of another version, or ahead of the log: the whole log is replayed instead."""
+    async with running() as bench:
+        await _filled(bench)
+        await snapshots.take(bench.engine)
+        whole = await bench.journal.load(LOG)
+        assert whole is not None
+        for spoilt in (
+            Snapshot(5, {**whole.sections, "units": Section(99, b"")}),
+            Snapshot(5, {"state": Section(1, b"x")}),
+        ):
+            await bench.journal.save(LOG, spoilt)
+            found = await _recovered(bench)
+            assert (found.snapshot_position, found.replayed_count) == (0, 5)
+            assert snapshot.write(found.state) == _sections(bench)
+
+
+async def test_a_log_without_its_beginning_and_snapshot_is_unusable() -> None:
+    """When neither the log nor a snapshot reaches back, the server says so instead of beginning with half."""
+    async with running() as bench:
+        await _filled(bench)
+        await snapshots.take(bench.engine)
+        await bench.journal.trim(LOG, columns_before_unix_nano=0, columns_bytes_max=1 << 30, entries_through=3)
+        bench.journal.damage_snapshot(LOG)
+        with pytest.raises(Unusable, match="begins at 4 and no snapshot"):
+            await _recovered(bench)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [(b"\xff\xff", "is damaged: restore a backup"), (log.Entry(format=2).SerializeToString(), "has format 2, this server knows 1")],
+)
+def test_an_entry_that_this_server_does_not_know_stops_it(body: bytes, told: str) -> None:
+    """Bytes that are no entry, or an entry of a later format, are not guessed at."""
+    with pytest.raises(Unusable, match=told):
+        recovery.entry_of(LOG, Row(1, T0, 0, body))
+
+
+async def test_a_new_operator_sees_the_events_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator of another version is fed the kept events, tells nothing of them, and its windows fall due."""
+    async with running() as bench:
+        await _filled(bench)
+        await bench.engine.submit(batch_of(event()), ANN)
+        await snapshots.take(bench.engine)
+        await bench.engine.submit(register("behind"), ANN)
+        before = bench.engine.state
+        monkeypatch.setattr(PatternOperator, "VERSION", PatternOperator.VERSION + 1)
+        looks = itertools.count()
+        found = await _recovered(bench, lambda: next(looks) % 2 == 0)
+        assert (found.snapshot_position, found.replayed_count) == (6, 1)
+        assert found.state.operator.next_change_ns() == before.operator.next_change_ns()
+        assert found.state.deadlines.is_set(WATERMARK, "")
+        assert found.state.event_count == before.event_count == 3
+        assert snapshot.write(found.state).keys() == snapshot.write(before).keys()
+
+
+async def test_replay_lets_others_run() -> None:
+    """A long replay gives way whenever its time is over."""
+    async with running() as bench:
+        await _filled(bench)
+        rounds = itertools.count()
+        others = asyncio.ensure_future(_count(rounds))
+        await _recovered(bench, lambda: True)
+        others.cancel()
+        assert next(rounds) >= 5
+
+
+async def _count(rounds: "itertools.count[int]") -> None:
+    while True:
+        next(rounds)
+        await asyncio.sleep(0)
+
+
+# Retention.
+
+
+async def test_entries_go_as_far_as_time_and_snapshot_allow() -> None:
+    """What is older than the cut and covered by a snapshot goes; the columns go by a time of their own."""
+    async with running() as bench:
+        for number in range(6):
+            bench.clock.advance(60)
+            await bench.engine.submit(batch_of(event(), receive_ns=bench.clock.time_ns), ANN)
+            if number == 3:
+                await snapshots.take(bench.engine)
+        cut = T0 + 4 * 60 * S
+        await snapshots.trim(bench.engine, cut, T0 - S)
+        rows = await bench.journal.read(LOG, 0, 99, with_columns=True)
+        assert [row.trimmed for row in rows] == [False, True, True, True, False, False, False]
+        await snapshots.trim(bench.engine, cut, cut)
+        assert await bench.engine.oldest() == 5
+        await snapshots.trim(bench.engine, cut, T0 + DAY_NS)
+        assert await bench.engine.oldest() == 6
+
+
+async def test_an_empty_log_is_not_trimmed() -> None:
+    """A log of one entry keeps it."""
+    async with running() as bench:
+        await snapshots.trim(bench.engine, T0 + DAY_NS, T0 + DAY_NS)
+        assert await bench.engine.oldest() == 1
+
+
+def test_a_clock_that_jumps_does_not_empty_the_log() -> None:
+    """A cut moves on by at most a tenth of the retention at once; back it does not go beyond the aim."""
+    schedule = Schedule()
+    columns, entries = schedule.cuts_ns(LOG, T0)
+    assert (columns, entries) == (T0 - DAY_NS, T0 - 30 * DAY_NS)
+    jumped = schedule.cuts_ns(LOG, T0 + 365 * DAY_NS)
+    assert (jumped[0] - columns, jumped[1] - entries) == (DAY_NS // 10, 3 * DAY_NS)
+    assert schedule.cuts_ns(LOG, T0 + S) == (T0 + S - DAY_NS, T0 + S - 30 * DAY_NS)
+
+
+def test_a_snapshot_is_wanted_after_time_or_bytes() -> None:
+    """Five minutes or 64 MiB after the last one, and only when something has changed."""
+    schedule = Schedule()
+    wants = schedule.wants_snapshot
+    assert not wants(LOG, T0, 0, changed=True)
+    assert not wants(LOG, T0 + 299 * S, 10, changed=True)
+    assert wants(LOG, T0 + 300 * S, 10, changed=True)
+    assert not wants(LOG, T0 + 300 * S, 10, changed=False)
+    assert wants(LOG, T0 + S, 64 << 20, changed=True)
+    schedule.snapshot_taken(LOG, T0 + 300 * S, 64 << 20)
+    assert not wants(LOG, T0 + 599 * S, 127 << 20, changed=True)
+    assert wants(LOG, T0 + 600 * S, 127 << 20, changed=True)
+
+
+# Who looks after it.
+
+
+class Fleet:
+    """The engines of one bench."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def all(self) -> list[Any]:
+        return [self._bench.engine]
+
+
+async def _looked_after(bench: Bench, condition: Any) -> None:
+    """Maintenance runs until the condition holds."""
+    caring = asyncio.ensure_future(maintenance.run(Fleet(bench), bench.clock, lambda event, text: bench.reports.append((event, text))))
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  what is waited for has no event
+            await asyncio.sleep(0.001)
+    caring.cancel()
+    await asyncio.wait([caring])
+    assert caring.cancelled()
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance, "INTERVAL_S", 0.001)
+    monkeypatch.setattr(maintenance, "TRIM_EVERY", 2)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_logs_are_looked_after() -> None:
+    """In time a snapshot is taken and what is past its retention is dropped."""
+    async with running() as bench:
+        await _filled(bench)
+        caring = asyncio.ensure_future(maintenance.run(Fleet(bench), bench.clock, lambda *_: None))
+        await asyncio.sleep(0.01)
+        bench.clock.advance(301)
+        async with asyncio.timeout(5):
+            while not bench.engine.snapshot_position:  # noqa: ASYNC110  what is waited for has no event
+                await asyncio.sleep(0.001)
+        caring.cancel()
+        await asyncio.wait([caring])
+        assert bench.engine.snapshot_position >= 5
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_failure_of_the_journal_does_not_end_the_care() -> None:
+    """What fails is reported, and tried again."""
+    async with running() as bench:
+        await bench.engine.submit(register("web-1"), ANN)
+        bench.journal.damage_row(LOG, 1)
+        await _looked_after(bench, lambda: len(bench.reports) >= 2)
+        assert {event for event, _ in bench.reports} == {"maintenance_failed"}
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_full_disk_and_a_clock_that_was_set_are_pain() -> None:
+    """While it lasts there is one signal for each, and it is resolved when it is over; a read-only log is left alone."""
+    async with running() as bench:
+
+        def causes() -> list[str]:
+            return [one.labels["cause"] for one in bench.engine.state.signals.open_signals()]
+
+        bench.journal.room = Space(SpaceState.LOW, 1, 100)
+        bench.clock.apart_ns = -2 * S
+        await _looked_after(bench, lambda: causes() == ["disk_low", "clock_apart"])
+        await _looked_after(bench, lambda: bench.engine.state.sequence == 3)
+        bench.journal.room = Space(SpaceState.READ_ONLY, 0, 100)
+        bench.clock.apart_ns = 0
+        await _looked_after(bench, lambda: causes() == ["disk_low", "clock_apart"])
+        bench.journal.room = Space(SpaceState.ROOMY, 50, 100)
+        await _looked_after(bench, lambda: causes() == [])
+        assert bench.engine.state.sequence == 5
+
+
+async def test_an_engine_on_a_log_ahead_of_time_goes_on_from_there() -> None:
+    """A clock behind the log's last entry does not write into the past."""
+    async with running() as bench:
+        bench.clock.advance(-60)
+        answer = await bench.engine.submit(register("a"), ANN)
+        assert answer.entry is not None
+        assert answer.entry.time.unix_nano == T0
