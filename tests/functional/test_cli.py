@@ -210,6 +210,8 @@ def test_status_systems_and_versions_are_told(vsm: Vsm) -> None:
         (["units", "get", "none"], 1, "[NOT_FOUND]"),
         (["units", "list", "--system", "nowhere"], 1, "systems/nowhere does not exist"),
         (["units", "list", "--server", "127.0.0.1:1"], 3, "no answer from 127.0.0.1:1"),
+        (["signals", "watch", "--server", "127.0.0.1:1"], 3, "no answer from 127.0.0.1:1"),
+        (["report", "--host", "--server", "127.0.0.1:1"], 3, "no answer from 127.0.0.1:1"),
         (["units", "list", "--token-file", "/nowhere"], 4, "the token cannot be read"),
     ],
 )

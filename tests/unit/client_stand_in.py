@@ -80,7 +80,7 @@ class Events(operations_pb2_grpc.OperationsServiceServicer):
     opens: list[operations_pb2.StreamEventsOpen] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     unacknowledged_max: int = 0
-    fence: asyncio.Event = field(default_factory=asyncio.Event)
+    fences: dict[str, asyncio.Event] = field(default_factory=dict)
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def StreamEvents(self, _: Any, context: Any) -> None:  # type: ignore[override]  # noqa: N802
@@ -89,17 +89,22 @@ class Events(operations_pb2_grpc.OperationsServiceServicer):
         opening = (await context.read()).open
         self.opens.append(opening)
         epoch, durable = self.producers.get(opening.producer, (opening.epoch, 0))
+        if opening.epoch < epoch:
+            await refuse(context, grpc.StatusCode.ABORTED, "PRODUCER_FENCED")
         if opening.epoch > epoch:
             epoch, durable = opening.epoch, 0
+        if opening.producer in self.fences:
+            self.fences[opening.producer].set()
+        fence = self.fences[opening.producer] = asyncio.Event()
         self.producers[opening.producer] = epoch, durable
         await context.write(operations_pb2.StreamEventsResponse(batch_number=durable, window=self.window))
-        await self._take(context, opening.producer, broken)
+        await self._take(context, opening.producer, broken, fence)
 
-    async def _take(self, context: Any, producer: str, broken: Break | None) -> None:
+    async def _take(self, context: Any, producer: str, broken: Break | None, fence: asyncio.Event) -> None:
         receipt, brought, behind = events_pb2.Receipt(), 0, 0
         reading = asyncio.ensure_future(context.read())
         while True:
-            await self._wait(context, reading)
+            await self._wait(context, reading, fence)
             if reading.done():
                 request = reading.result()
                 if request is grpc.aio.EOF:
@@ -113,24 +118,22 @@ class Events(operations_pb2_grpc.OperationsServiceServicer):
                 behind += 1
                 self.unacknowledged_max = max(self.unacknowledged_max, behind)
                 reading = asyncio.ensure_future(context.read())
-            if behind >= self.every or (behind and not reading.done()):
+            if not self.silent and (behind >= self.every or (behind and not reading.done())):
                 await self._acknowledge(context, producer, receipt)
                 receipt, behind = events_pb2.Receipt(), 0
 
     async def _acknowledge(self, context: Any, producer: str, receipt: events_pb2.Receipt) -> None:
-        if self.silent:
-            return
         if self.attenuation is not None:
             receipt.attenuation.CopyFrom(self.attenuation)
         number = self.producers[producer][1]
         await context.write(operations_pb2.StreamEventsResponse(batch_number=number, receipt=receipt, window=self.window))
 
-    async def _wait(self, context: Any, reading: asyncio.Future[Any]) -> None:
+    async def _wait(self, context: Any, reading: asyncio.Future[Any], fence: asyncio.Event) -> None:
         """Until a request is there, it is time to acknowledge, or a newer stream of the same producer ends this one."""
-        fenced = asyncio.ensure_future(self.fence.wait())
+        fenced = asyncio.ensure_future(fence.wait())
         await asyncio.wait({reading, fenced}, timeout=self.patience_s, return_when=asyncio.FIRST_COMPLETED)
         fenced.cancel()
-        if self.fence.is_set():
+        if fence.is_set():
             reading.cancel()
             await refuse(context, grpc.StatusCode.ABORTED, "PRODUCER_FENCED")
 

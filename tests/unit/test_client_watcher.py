@@ -21,7 +21,7 @@ async def take(watch: Watch, count: int) -> list[str]:  # type: ignore[type-arg]
         return [(await anext(watch)).description for _ in range(count)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(breaks=some_breaks, page=st.integers(1, 5))
 async def test_each_item_once_and_in_order_over_any_breaks(breaks: list[tuple[int, tuple[grpc.StatusCode, str]]], page: int) -> None:
     """However often and why streams end, the reader sees each signal once, in order, also those raised while it was away."""
@@ -36,7 +36,7 @@ async def test_each_item_once_and_in_order_over_any_breaks(breaks: list[tuple[in
         assert seen == [str(number) for number in range(20)]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings().max_examples // 5)
 @given(page=st.integers(1, 4), stops=st.lists(st.integers(1, 5), min_size=1, max_size=5))
 async def test_a_stored_token_leaves_nothing_out(page: int, stops: list[int]) -> None:
     """A reader that dies and begins from its stored token misses nothing and sees again at most one response's items."""

@@ -1,6 +1,7 @@
 """Why a stream ended. grpc.aio forgets it when a write fails at the same moment (grpc/grpc#36066): a fenced producer must not.
 
-The failed write puts INTERNAL in the place of the status that the server sent, so every status is noted as it comes in.
+The failed write puts INTERNAL in the place of the status that the server sent, so every status is noted as it comes in. Now and
+then none comes in at all; then the stream is opened again, and the server, which knows the higher epoch, says it once more.
 """
 
 import asyncio
@@ -14,8 +15,8 @@ from vsm_client.errors import VsmError, from_rpc
 T = TypeVar("T")
 
 _OVERWRITTEN = "Internal error from Core"
-# A status that came in behind the failed write is there by the next turn of the loop, if there is one at all.
-STATUS_WAIT_S = 0.5
+# The server's status comes in at once behind the failed write, or never.
+STATUS_WAIT_S = 0.1
 
 
 class Ending:

@@ -16,9 +16,10 @@ class ReporterOptions:
     A batch leaves with `batch_events_max` events (1 to 10,000) or `batch_age_s` after its first, whichever comes first. At most
     `batches_max` sealed batches of at most 1 MB wait or are on their way: with the one being gathered, that bounds the memory.
     Closing waits `close_timeout_s` for what is not yet durable. An acknowledgement that takes longer than
-    `acknowledgement_timeout_s` breaks the stream, and it is opened again. `epoch`: the life of the producer; None: the time of its
-    start. `clock_ns` stamps events that come without a time; None leaves that to the server's arrival. `on_rejection` is told each
-    refusal that the server lists, `on_break` each break of the stream that is mended.
+    `acknowledgement_timeout_s` breaks the stream, and it is opened again. `epoch`, asked once, gives the number of the producer's
+    life: greater than that of any before it, or the same to go on behind its batches. `clock_ns` stamps events that come without a
+    time; None leaves that to the server's arrival. `on_rejection` is told each refusal that the server lists, `on_break` each break
+    of the stream that is mended.
     """
 
     batch_events_max: int = 1_000
@@ -26,7 +27,7 @@ class ReporterOptions:
     batches_max: int = 32
     acknowledgement_timeout_s: float = 30.0
     close_timeout_s: float = 30.0
-    epoch: int | None = None
+    epoch: Callable[[], int] = time.time_ns
     clock_ns: Callable[[], int] | None = time.time_ns
     on_rejection: Callable[[events_pb2.Rejection], None] = lambda _: None
     on_break: Callable[[VsmError], None] = lambda _: None

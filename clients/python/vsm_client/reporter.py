@@ -1,7 +1,6 @@
 """Reports events: gathers them into batches, and sees each batch into the server's log exactly once."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -33,13 +32,13 @@ class Reporter:
     """Made by `Client.reporter`. `report` waits while the reporter is full; nothing that it took is dropped or doubled.
 
     A reporter that cannot go on (fenced by a newer one of the same name, denied, no such system) raises the server's VsmError from
-    every later call. One task at a time may use it.
+    every later call. Several tasks may report through one.
     """
 
     def __init__(self, stub: "OperationsServiceAsyncStub", identity: tuple[str, str], pace: Pace, options: ReporterOptions) -> None:
         self._tally = Tally()
         self._options = options
-        self._outbox = Outbox(time.time_ns() if options.epoch is None else options.epoch, options.batches_max)
+        self._outbox = Outbox(options.epoch(), options.batches_max)
         self._bell = Bell()
         self._courier = Courier(stub, identity, pace, self._outbox, self._bell)
         self._courier.timeout_s = options.acknowledgement_timeout_s

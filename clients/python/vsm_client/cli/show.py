@@ -26,6 +26,8 @@ _STYLES = {
     "RUNNING": "green",
     "RESOLVED": "green",
 }
+# The columns that give way where the terminal is narrow.
+_FOLDED = {"CAPABILITIES", "DESCRIPTION", "LABELS", "NAME", "PURPOSE", "REASON", "RULE"}
 _STEPS_S = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -48,7 +50,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) 
     """Rows under a head; `empty` instead of a table without rows."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in head:
-        table.add_column(name, overflow="fold", no_wrap=name not in {"DESCRIPTION", "REASON", "LABELS"})
+        table.add_column(name, overflow="fold", no_wrap=name not in _FOLDED)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     out = console()

@@ -67,9 +67,13 @@ def watch_signals(
     """Follow signals: each change of each, once and in order, over breaks of the connection."""
 
     async def work(client: "Client", settings: Settings) -> None:
+        from vsm.v1 import system_pb2
+
         from vsm_client.cli import show, watching
         from vsm_client.cli.signal_lines import line, severity
 
+        # A watch waits for its server for ever; a person who named the wrong one is told.
+        await client.systems.GetVersions(system_pb2.GetVersionsRequest())
         start = None if after is None else watching.position(after)
         async with client.watch_signals(settings.system, start, min_severity=severity(min_severity)) as watch:
             watch.on_break = watching.told(settings)
