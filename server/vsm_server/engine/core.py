@@ -87,6 +87,8 @@ class Core(Generic[T]):
         self._answers: deque[tuple[int, Settled[T]]] = deque()
         self._deciding: list[T] = []
         self._heard: dict[str, int] = {}
+        # Heartbeats on their way to the journal, with the entry that tells of them.
+        self._flushed: deque[tuple[int, dict[str, int]]] = deque()
         self._gather_until_ns = 0
 
     def reset(self, state: State) -> None:
@@ -134,6 +136,8 @@ class Core(Generic[T]):
     def durable(self, sequence: int) -> list[Settled[T]]:
         """Entries up to `sequence` are durable: the answers that waited for them."""
         self.durable_sequence = max(self.durable_sequence, sequence)
+        while self._flushed and self._flushed[0][0] <= self.durable_sequence:
+            self._flushed.popleft()
         settled = []
         while self._answers and self._answers[0][0] <= self.durable_sequence:
             settled.append(self._answers.popleft()[1])
@@ -146,6 +150,7 @@ class Core(Generic[T]):
         settled += [Settled(waiting.ticket, not_durable()) for _, waiting in self._answers]
         self._deciding = []
         self._answers.clear()
+        self._hear_again()
         return settled
 
     def abandon(self, refusal: Refusal) -> list[Settled[T]]:
@@ -271,7 +276,14 @@ class Core(Generic[T]):
 
     def _flush_heartbeats(self, now_ns: int, out: _Written) -> None:
         heard, self._heard, self._gather_until_ns = self._heard, {}, 0
+        self._flushed.append((self.state.sequence + 1, heard))
         self._decide(unit_commands.Seen(heard), SERVER, now_ns, out)
+
+    def _hear_again(self) -> None:
+        """Heartbeats that were answered count, whatever became of the entry that was to tell of them: it is written anew at once."""
+        while self._flushed:
+            self._heard = self._flushed.pop()[1] | self._heard
+            self._gather_until_ns = 1
 
     def _set_again(self, due: Sequence[Due]) -> None:
         deadlines = self.state.deadlines
