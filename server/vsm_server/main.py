@@ -56,6 +56,7 @@ _log = logging.getLogger(__name__)
 # What keeps a command from being done and is no error of ours: told in one line.
 EXPECTED = (ConfigInvalid, JournalError, keys.KeyUnusable, ClockBehind, OSError)
 EXIT_FAILED = 2
+SWITCH_INTERVAL_S = 0.001
 SERVICE_NAMES = tuple(service.full_name for service in SERVICES)
 
 
