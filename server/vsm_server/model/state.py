@@ -113,15 +113,16 @@ class State:
     def watermark_due_ns(self) -> int | None:
         """When time itself must move the watermark on, unless events come; None while no window waits for it."""
         change_ns = self.operator.next_change_ns()
-        return None if change_ns is None else max(change_ns, self.events_ns) + IDLE_NS
+        if change_ns is None:
+            return None
+        return max(change_ns, self.events_ns, self.operator.advanced_ns + ADVANCE_INTERVAL_NS) + IDLE_NS
 
     def due_again(self, kind: str, key: str) -> int | None:
         """When a deadline that was looked at falls due next, from the state alone."""
         if kind == SILENCE:
             return self.units.silence_due_ns(key)
         if kind == WATERMARK:
-            due_ns = self.watermark_due_ns()
-            return None if due_ns is None else max(due_ns, self.time_ns + ADVANCE_INTERVAL_NS)
+            return self.watermark_due_ns()
         return self.signals.due_ns(key, kind)
 
     def _concluded(self, conclusions: Iterable[Conclusions], events: Observed | None) -> list[Conclusion]:

@@ -115,6 +115,11 @@ class PatternOperator:
         changes = [change for one in self._aggregates.values() if (change := one.windows.next_change_ns) is not None]
         return min(changes, default=None)
 
+    @property
+    def advanced_ns(self) -> int:
+        """How far time has moved all keys on: the last `advance`, or ten seconds behind the largest event time; negative for never."""
+        return self._slack_ns
+
     def watermark_ns(self) -> int:
         """The largest event time seen; 0 for none."""
         return max(self._largest_ns, 0)
