@@ -122,6 +122,22 @@ def test_the_same_is_detected_however_events_are_cut_into_batches(
     assert armed[0] == armed[1] == armed[2]
 
 
+@settings(max_examples=40)
+@given(_events, _seeds)
+def test_time_moves_windows_on_once_a_second_until_they_are_empty(drawn: list[tuple[str, str, int, float, str]], seed: int) -> None:
+    """When events stop, time moves the watermark at most once a second (the auditor sees to it), until no window waits for it."""
+    site = _watching(seed)
+    _report(site, _stream(drawn), [], Random(seed))
+    now_ns = NOW_NS
+    while (due_ns := site.core.state.watermark_due_ns()) is not None:
+        assert NOW_NS + 10 * S <= due_ns <= NOW_NS + 60 * S
+        now_ns = max(now_ns, due_ns)
+        site.turn(now_ns, lambda: False)
+        while site.turns:
+            site.settle("done")
+    assert all(site.core.state.operator.statistics(name).windowed == 0 for name in (f"{SYSTEM}/patterns/p{at}" for at in range(3)))
+
+
 _makings = [making for _, making in commands.OF_A_SYSTEM if making is not commands.heartbeat]
 
 
