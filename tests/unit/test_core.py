@@ -379,6 +379,22 @@ def test_who_waits_is_refused_when_the_engine_ends() -> None:
     assert not room.core.has_work
 
 
+def test_heartbeats_that_were_answered_survive_a_failure() -> None:
+    """When the entry that tells of gathered heartbeats is lost, they are written anew at once, and no unit falls silent for it."""
+    room = Room()
+    room.ask(register("a", silence_s=20))
+    room.ask(beat("a"))
+    durable = room.replayed()
+    room.turn(4)
+    room.ask(beat("a"))
+    heard_ns = room.now_ns
+    assert bodies(list(room.turn(5)[0].facts)) == ["units_seen"]
+    room.core.failed()
+    room.core.reset(durable)
+    (entry,) = room.turn()
+    assert entry.facts[0].units_seen == log.UnitsSeen(units=["a"], seen_time_unix_nano=[heard_ns])
+
+
 # Replay.
 
 

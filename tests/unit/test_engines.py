@@ -145,6 +145,18 @@ async def test_a_caller_that_leaves_does_not_leave_half_a_system(rounds: int) ->
     await engines.close()
 
 
+async def test_a_server_that_goes_finishes_what_it_began() -> None:
+    """A system that is being founded while the server closes is founded, and runs at the next start."""
+    engines, journal = await _started()
+    founding = asyncio.ensure_future(engines.create(_founding(), ANN))
+    await asyncio.sleep(0)
+    await engines.close()
+    assert (await founding).sequence == 3
+    engines, _ = await _started(journal)
+    assert LAB in engines.names()
+    await engines.close()
+
+
 async def test_founding_and_closing_at_once_end_as_the_log_says() -> None:
     """Whatever the order in which calls about one name are answered, the system runs if the log has it."""
     engines, _ = await _started()

@@ -12,7 +12,7 @@ from vsm.v1 import patterns_pb2 as pat
 from vsm.v1 import subsystem_pb2 as sub
 from vsm.v1 import system_resource_pb2 as resource
 
-from tests.unit.scene import SYSTEM, T0, Room, S, beat, bodies, counting, kind_is, refusal, refused, register, scream, seeing
+from tests.unit.scene import SYSTEM, T0, Room, S, batch_of, bodies, counting, event, kind_is, refusal, refused, register, scream, seeing
 from vsm_server.engine.clock import AHEAD_MAX_NS, ClockBehind, EngineClock
 from vsm_server.model import deadlines, names, systems, versions
 from vsm_server.model.call import Context
@@ -244,12 +244,13 @@ def test_status_is_of_the_real_state() -> None:
     room = Room()
     for segment in ("a", "b", "c", "d"):
         room.ask(register(segment, silence_s=40 if segment != "d" else 10))
-    room.ask(beat("a", "b", "c", "d"))
+    room.ask(batch_of(*map(event, ("a", "b", "c", "d"))))
     room.ask(scream("one", sub.SEVERITY_CRITICAL))
     room.turn(30)
     room.ask(scream("two", sub.SEVERITY_CRITICAL))
     status = status_of(room.state, room.now_ns)
     by_name = {sub.Subsystem.Name(one.subsystem).removeprefix("SUBSYSTEM_"): one for one in status.subsystems}
+    assert by_name["S1"].last_active_time.ToNanoseconds() == T0
     assert (by_name["S1"].health, by_name["S1"].reason) == (0.75, "1 of 4 units are silent")
     assert (by_name["S5"].health, by_name["S5"].reason) == (0.5, "1 of 2 open signals are overdue")
     assert (by_name["S3"].health, by_name["S3"].reason) == (1.0, "0 of 1 open signals are overdue")

@@ -270,6 +270,19 @@ def test_time_alone_arms_a_window_again() -> None:
     assert room.state.patterns.is_armed(pattern_name("busy"), ())
 
 
+def test_events_put_off_the_moment_at_which_time_alone_moves_on() -> None:
+    """The watermark waits for 10 s without an event, then moves second by second until the window is empty."""
+    room = Room()
+    room.ask(create(counting("busy", 1, window_s=5)))
+    told = []
+    for second in range(40):
+        if second <= 14:
+            room.ask(batch_of(event(), event(), receive_ns=room.now_ns))
+        told += [second for entry in room.turn(1) for fact in entry.facts if fact.HasField("watermark_advanced")]
+        room.written()
+    assert told == [*range(23, 29)]
+
+
 def test_arming_and_disarming_of_one_pass_are_told_in_one_fact_each() -> None:
     """Over and under again in one pass: a detection, and the key can fire; under alone, while armed: nothing."""
     room = Room()

@@ -142,6 +142,26 @@ async def test_at_most_four_appends_are_on_their_way() -> None:
     await bench.engine.close()
 
 
+async def test_batches_that_come_while_one_is_written_share_an_entry() -> None:
+    """A batch goes out at once; those that come meanwhile wait and become one entry; a signal does not wait for them."""
+    bench = await _on_manual_journal()
+    batches = [_submit(bench, batch_of(event()))]
+    for _ in range(3):
+        await _turns()
+        batches.append(_submit(bench, batch_of(event())))
+    await _turns()
+    assert bench.journal.waiting == 1
+    pain = _submit(bench, scream(), Call("ann", priority=access_pb2.PRIORITY_ALGEDONIC))
+    await _turns()
+    assert bench.journal.waiting == 2
+    while not all(one.done() for one in (*batches, pain)):
+        bench.journal.complete(bench.journal.waiting)
+        await _turns()
+    assert [one.result().sequence for one in batches] in ([2, 4, 4, 4], [2, 3, 4, 4])
+    assert pain.result().sequence == 3
+    await bench.engine.close()
+
+
 @pytest.mark.parametrize("fault", ["conflict", "failure"])
 async def test_all_who_wait_are_told_when_an_append_fails(fault: str) -> None:
     """A failed or conflicting append fails every command on its way, and the state is what the journal holds."""

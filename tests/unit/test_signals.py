@@ -422,6 +422,18 @@ def test_facts_about_signals_that_are_not_open_change_nothing() -> None:
     assert list(room.state.signals.encode()) == before
 
 
+def test_of_two_signals_alike_the_first_is_repeated() -> None:
+    """A log that holds two open ones of one likeness folds into the first, also when the second is closed."""
+    held = Signals(Deadlines())
+    alike = [pb.Signal(name=f"{SYSTEM}/signals/{number}-0", source="a", description="b", state=pb.SIGNAL_STATE_ACTIVE) for number in (1, 2)]
+    for one in alike:
+        held.raised(log.SignalRaised(signal=one))
+    held.changed(log.SignalExpired(signal=pb.Signal(name=alike[1].name, source="a", description="b", state=pb.SIGNAL_STATE_EXPIRED)))
+    found = held.open_like(signals.likenesses(alike[1])[0])
+    assert found is not None
+    assert (found.name, held.open_count) == (alike[0].name, 1)
+
+
 def test_every_answer_leads_somewhere() -> None:
     """The table of the protocol has a state for each kind of answer, and a course for each severity."""
     assert set(protocol.AFTER_ANSWER) == set(pb.AcknowledgementKind.values()) - {0}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -221,8 +222,6 @@ class Engine:
         if self._in_flight and self._core.may_gather:
             return  # the journal writes one append after the other: batches that come meanwhile join one turn, once it is done
         turn = self._take_turn()
-        if turn is None:
-            return
         if turn.rows:
             self._append(turn)
         settle(self._core.durable(self._core.durable_sequence))
@@ -230,16 +229,14 @@ class Engine:
             self._schedule()
         self._set_timer()
 
-    def _take_turn(self) -> Turn | None:
-        """A turn; None when it broke, and everything is being rebuilt."""
+    def _take_turn(self) -> Turn:
+        """A turn. When it breaks, everything is rebuilt, and the loop's own handler is told of the exception."""
         self._core.space = self.journal.space().state
         begin_ns = self._clock.monotonic_ns()
-        turn = None
-        try:
+        with ExitStack() as broken:
+            broken.callback(self._fail, "turn_failed", "a command could not be decided")
             turn = self._core.turn(self.now_ns(), self.expiry())
-        finally:
-            if turn is None:
-                self._fail("turn_failed", "a command could not be decided")
+            broken.pop_all()
         took_ns = self._clock.monotonic_ns() - begin_ns
         self.figures.turn_count += 1
         self.figures.turn_ns += took_ns

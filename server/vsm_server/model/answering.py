@@ -72,9 +72,9 @@ def _escalated(before: pb.Signal, ctx: Context) -> log.Fact:
         signal.overdue = True
         signal.ClearField("escalation_time")
     else:
+        assert restore_ns is not None, "a severity of several levels has a time at each"
         signal.level = above
-        if restore_ns is not None:
-            signal.escalation_time.FromNanoseconds(ctx.now_ns + restore_ns)
+        signal.escalation_time.FromNanoseconds(ctx.now_ns + restore_ns)
     return log.Fact(signal_escalated=log.SignalEscalated(signal=signal))
 
 
