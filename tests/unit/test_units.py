@@ -273,6 +273,17 @@ def test_a_start_gives_all_units_their_time_again() -> None:
     assert units_.silence_due_ns("a") == T0 + 90 * S
 
 
+def test_a_start_leaves_no_times_of_before_to_surface() -> None:
+    """After a start the index of deadlines holds each unit once: the first silence does not wade through the rest."""
+    deadlines = Deadlines()
+    units_ = Units("systems/default", deadlines)
+    for number in range(50):
+        units_.registered(log.UnitRegistered(unit=pb.Unit(name=unit_name(f"u{number}"))), T0)
+    units_.started(T0 + S)
+    assert len(deadlines._heap) == 50
+    assert deadlines.next_ns() == T0 + 31 * S
+
+
 def test_units_are_paged_by_name() -> None:
     """Pages follow on without a gap, whatever the order of registration."""
     room = Room()

@@ -37,8 +37,12 @@ class Deadlines:
             self._time[due] = time_ns
             heapq.heappush(self._heap, (time_ns, due))
         if len(self._heap) > 2 * len(self._time) + DEAD_MAX:
-            self._heap = [(live_ns, due) for due, live_ns in self._time.items()]
-            heapq.heapify(self._heap)
+            self.clear_dead()
+
+    def clear_dead(self) -> None:
+        """After many times were set anew: else the old ones surface in one turn, and hold it up."""
+        self._heap = [(live_ns, due) for due, live_ns in self._time.items()]
+        heapq.heapify(self._heap)
 
     def is_set(self, kind: str, key: str) -> bool:
         """Whether this has a time."""

@@ -180,6 +180,7 @@ class Units:
         np.maximum(self._since, time_ns, out=self._since)
         for segment in self._units:
             self._deadlines.set(SILENCE, segment, self.silence_due_ns(segment))
+        self._deadlines.clear_dead()
 
     def _set(self, segment: str, slot: int, unit: pb.Unit, time_ns: int) -> None:
         own = pb.Unit()
