@@ -24,6 +24,8 @@ class Producer:
     acknowledged: int = 0
     sent: int = 0
     batches: dict[tuple[int, int], events_pb2.EventBatch] = field(default_factory=dict)
+    # What must be in the log under each number; empty for a batch that cannot be read.
+    contents: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
     def next(self, random: Random, now_ns: int) -> ReportBatch:
         """What it sends now: mostly the next batch; now and then one again, one too far on, or one of its former epoch."""
@@ -59,9 +61,7 @@ class Producer:
         made = self.batches.get((epoch, number))
         if made is None:
             made = self.batches[epoch, number] = commands.events(random, now_ns, epoch * 1_000 + number)
-        return replace(commands.read(made, now_ns), producer=self.name, epoch=epoch, batch_number=number)
-
-    def content(self, epoch: int, number: int) -> bytes:
-        """The columns that must be in the log under this number; empty for a batch that cannot be read."""
-        message = commands.read(self.batches[epoch, number], 1).message
-        return b"" if message is None else message.SerializeToString(deterministic=True)
+        read = commands.read(made, now_ns)
+        content = b"" if read.message is None else read.message.SerializeToString(deterministic=True)
+        assert self.contents.setdefault((epoch, number), content) == content, "a batch is read in two ways"
+        return replace(read, producer=self.name, epoch=epoch, batch_number=number)

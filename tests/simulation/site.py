@@ -18,6 +18,7 @@ from vsm_server.model.decide import Start
 from vsm_server.model.state import State
 
 IN_FLIGHT_MAX = 4
+COMPARED_EVERY = 3
 VERSION = "1.2.3"
 
 
@@ -95,7 +96,9 @@ class Site:
             self.turns.append((self.generation, turn))
             self.log.append(turn.expected, turn.rows)
             self._replay(self.shadow, turn.rows)
-            self._compare(self.shadow)
+            # What differs once goes on to differ: not every turn need look.
+            if turn.expected % COMPARED_EVERY == 0:
+                self._compare(self.shadow)
         if self.core.space is not SpaceState.READ_ONLY:
             self._check_deadlines(now_ns, lapsing)
         return self.core.durable(self.core.durable_sequence)

@@ -198,6 +198,7 @@ class World:
             for producer in (one for each in self.producers.values() for one in each):
                 producer.restart()
                 producer.batches.clear()
+                producer.contents.clear()
         self._tell(site, "wait")
 
     def _read(self, site: Site) -> None:
@@ -329,8 +330,8 @@ class World:
         """What is in the log under a producer's number is what it sent under it."""
         for (subject, _, epoch, number), (_, columns) in site.audit.accepted.items():
             producer = next(one for one in self.producers[site.log.name] if one.subject == subject)
-            if (epoch, number) in producer.batches:
-                assert columns == producer.content(epoch, number), "a batch was changed"
+            if (epoch, number) in producer.contents:
+                assert columns == producer.contents[epoch, number], "a batch was changed"
 
 
 def _asked_again(answer: object) -> bool:
