@@ -61,11 +61,11 @@ def test_limbs_say_each_value(values: list[float]) -> None:
     assert join(limbs, len(values)).tolist() == values
 
 
-@given(st.data(), _runs)
-def test_runs_are_searched_as_by_bisection(data: st.DataObject, runs: list[list[int]]) -> None:
+@given(drawn=st.data(), runs=_runs)
+def test_runs_are_searched_as_by_bisection(drawn: st.DataObject, runs: list[list[int]]) -> None:
     """Searching all runs at once finds the place that bisection finds in each."""
     edges = np.cumsum([0, *map(len, runs)])
-    bounds = [data.draw(st.integers(-1, 31)) for _ in runs]
+    bounds = [drawn.draw(st.integers(-1, 31)) for _ in runs]
     found = search_runs(np.array(sum(runs, []), dtype=np.int64), edges[:-1], edges[1:], np.array(bounds, dtype=np.int64))  # noqa: RUF017
     expected = [int(low) + bisect_right(run, bound) for low, run, bound in zip(edges, runs, bounds, strict=False)]
     assert found.tolist() == expected

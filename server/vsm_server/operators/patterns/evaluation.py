@@ -125,13 +125,13 @@ class Evaluation:
         if node.field.is_number:
             pair = [self.columns.measures.get(field.name) for field in (node.field, node.other)]
         else:
-            pair = self._common_index(node.field, node.other)
+            pair = self._numbered_alike(node.field, node.other)
         if pair[0] is None or pair[1] is None:
             return self.none
         where: Mask = node.holds(pair[0], pair[1])
         return where & self.present(node.field) & self.present(node.other)
 
-    def _common_index(self, field: Field, other: Field) -> list[NDArray[np.int64] | None]:
+    def _numbered_alike(self, field: Field, other: Field) -> list[NDArray[np.int64] | None]:
         """Both columns' words as numbers of one dictionary."""
         numbers: dict[str, int] = {}
         columns: list[NDArray[np.int64] | None] = []
