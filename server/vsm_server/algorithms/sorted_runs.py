@@ -10,7 +10,8 @@ def run_starts(values: NDArray[np.generic]) -> Integers:
     """The positions at which a value differs from the one before; the first is one of them."""
     edge = np.ones(len(values), dtype=np.bool_)
     edge[1:] = values[1:] != values[:-1]
-    return edge.nonzero()[0]
+    starts: Integers = edge.nonzero()[0]
+    return starts
 
 
 def run_lengths(starts: Integers, total: int) -> Integers:
@@ -27,7 +28,8 @@ def enumerate_runs(start: Integers, length: Integers) -> Integers:
     if len(start) == 1:
         return np.arange(start[0], start[0] + length[0])
     end = length.cumsum()
-    return (start - end + length).repeat(length) + np.arange(end[-1] if len(end) else 0)
+    positions: Integers = (start - end + length).repeat(length) + np.arange(end[-1] if len(end) else 0)
+    return positions
 
 
 def search_runs(values: Integers, low: Integers, high: Integers, bound: Integers) -> Integers:
