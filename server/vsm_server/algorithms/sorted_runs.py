@@ -41,7 +41,8 @@ def search_runs(values: Integers, low: Integers, high: Integers, bound: Integers
     if not len(values):
         return low.copy()
     if len(low) == 1:
-        return low + values[low[0] : high[0]].searchsorted(bound[0], side="right")
+        found: Integers = low + values[low[0] : high[0]].searchsorted(bound[0], side="right")
+        return found
     left, right = low.copy(), high.copy()
     top = len(values) - 1
     step = 1
