@@ -11,7 +11,7 @@ from vsm.v1 import log_pb2 as log
 from vsm_server.model.producers import Producers
 from vsm_server.model.units import Units
 from vsm_server.operators.batch import Part
-from vsm_server.operators.columns import ABSENT, Columns, Words
+from vsm_server.operators.columns import Columns, Words
 
 AHEAD_MAX_NS = 5_000_000_000
 RETENTION_NS = 24 * 3600 * 1_000_000_000
@@ -89,7 +89,8 @@ def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsRepo
         fact.rejections.add(batch_number=batch.batch_number, reason=BATCH_MALFORMED, detail=batch.malformed)
         return fact, None
     refusals = _Refusals(np.ones(batch.count, np.bool_))
-    refusals.take_over(batch.refused)
+    if batch.refused:
+        refusals.take_over(batch.refused)
     _refuse_times(refusals, batch.columns, batch.receive_ns)
     slots = unit_slots(batch.columns.unit, units)
     _refuse_units(refusals, batch.columns.unit, slots)
@@ -123,6 +124,9 @@ def _rejected_count(fact: log.EventsReported) -> int:
 
 
 def _refuse_times(refusals: _Refusals, columns: Columns, now_ns: int) -> None:
+    if columns.time.max() <= now_ns + AHEAD_MAX_NS and columns.time.min() >= now_ns - RETENTION_NS:
+        return
+
     def offset(at: int) -> str:
         return f"{abs(int(columns.time[at]) - now_ns) / 1e9:.1f} s"
 
@@ -157,4 +161,4 @@ def unit_slots(words: Words, units: Units) -> NDArray[np.int32]:
 
 def _places(words: Words) -> NDArray[np.uint32]:
     """Place of each event's word in the dictionary; behind its end for an absent one."""
-    return np.where(words.index == ABSENT, np.uint32(len(words.dictionary)), words.index)
+    return np.minimum(words.index, np.uint32(len(words.dictionary)))

@@ -10,6 +10,7 @@ from vsm.v1 import subsystem_pb2 as sub
 from vsm_server.model import protocol
 from vsm_server.model.call import Context
 from vsm_server.model.signals import Likeness, Signals, likenesses
+from vsm_server.model.storms import Origin, origin_of
 
 # Open signals beyond which a source's further ones fold into one that says so.
 OPEN_MAX = 100_000
@@ -31,6 +32,7 @@ class Raising:
         self._fresh: dict[str, pb.Signal] = {}
         self._repeats: dict[str, int] = {}
         self._own: dict[Likeness, str] = {}
+        self._own_of: dict[Origin, list[str]] = {}
 
     def add(self, draft: pb.Signal) -> str:
         """Raise the draft and return the name of the signal that now tells of it.
@@ -38,13 +40,16 @@ class Raising:
         Output-only fields of the draft are set anew, but for `detection`, `child_signal` and `drill`, which are the server's own.
         """
         wanted = self._within_bounds(draft)
-        open_name = self._find(wanted)
+        origin = origin_of(wanted, self._ctx.actor)
+        open_name = self._find(wanted) or (self._shelter(origin) if origin is not None else "")
         if open_name:
             self._repeats[open_name] = self._repeats.get(open_name, 0) + 1
             return open_name
         signal = self._found(wanted)
         self._fresh[signal.name] = signal
         self._own |= dict.fromkeys(likenesses(signal), signal.name)
+        if origin is not None:
+            self._own_of.setdefault(origin, []).append(signal.name)
         return signal.name
 
     def facts(self) -> list[log.Fact]:
@@ -67,6 +72,13 @@ class Raising:
             if signal is not None:
                 return signal.name
         return ""
+
+    def _shelter(self, origin: Origin) -> str:
+        """In a storm, the open signal on which one more is counted; '' when there is no storm, or nothing of it is open."""
+        own = self._own_of.get(origin, [])
+        if not self._signals.storms.is_over(origin, self._ctx.now_ns, len(own)):
+            return ""
+        return own[-1] if own else self._signals.storms.newest_open(origin)
 
     def _found(self, draft: pb.Signal) -> pb.Signal:
         now = self._ctx.now_ns

@@ -11,6 +11,7 @@ from vsm.v1 import log_pb2 as log
 
 from vsm_server.model import codec, protocol
 from vsm_server.model.deadlines import ESCALATION, EXPIRY, Deadlines
+from vsm_server.model.storms import Storms
 from vsm_server.refusal import not_found
 
 VERSION = 1
@@ -52,6 +53,7 @@ class Signals:
         self._order: list[tuple[tuple[int, int], str]] = []
         self._open: dict[Likeness, str] = {}
         self._closed: deque[str] = deque()
+        self.storms = Storms()
 
     def get(self, name: str) -> pb.Signal:
         """The signal as it stands; Refusal NOT_FOUND."""
@@ -106,6 +108,7 @@ class Signals:
         self._order.append((rank(signal.name), signal.name))
         for likeness in likenesses(signal):
             self._open.setdefault(likeness, signal.name)
+        self.storms.raised(signal)
         self._schedule(signal.name)
 
     def changed(self, fact: log.SignalRepeated | log.SignalEscalated | log.SignalExpired) -> None:
@@ -150,7 +153,10 @@ class Signals:
     def encode(self) -> Iterator[bytes]:
         """Parts of the section, made one by one, of what is there now."""
         kept = [(signal, self.answers(name)) for name, signal in self._by_name.items()]
-        return chain([codec.pack_json(list(self._closed))], (codec.pack_messages(signal, *answers) for signal, answers in kept))
+        return chain(
+            [codec.pack_json([list(self._closed), self.storms.times()])],
+            (codec.pack_messages(signal, *answers) for signal, answers in kept),
+        )
 
     def decode(self, parts: list[bytes]) -> None:
         """Take over what `encode` gave; the state is empty before."""
@@ -162,9 +168,12 @@ class Signals:
                 self._answers[signal.name] = tuple(map(pb.Acknowledgement.FromString, answers))
             if signal.state not in protocol.OPEN:
                 self._unlike(signal)
-        self._closed.extend(codec.unpack_json(parts[0]))
+        closed, times = codec.unpack_json(parts[0])
+        self._closed.extend(closed)
+        self.storms.set_times(times)
 
     def _unlike(self, signal: pb.Signal) -> None:
+        self.storms.closed(signal)
         for likeness in likenesses(signal):
             if self._open.get(likeness) == signal.name:
                 del self._open[likeness]
