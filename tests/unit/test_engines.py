@@ -171,6 +171,19 @@ async def test_founding_and_closing_at_once_end_as_the_log_says() -> None:
     await engines.close()
 
 
+async def test_a_system_founded_anew_runs_on_its_own_log() -> None:
+    """When the name was closed and founded again before anybody saw to it, the old engine ends and the new log runs."""
+    engines, journal = await _started()
+    await engines.create(_founding(), ANN)
+    old = engines.system(LAB)
+    await engines.server.submit(_closing(), ANN)
+    await engines.server.submit(_founding(call=FIRST), FIRST)
+    await engines.create(_founding(call=FIRST), FIRST)
+    assert (old.closed, engines.system(LAB).log_name) == (True, "lab@5")
+    assert await _logs(journal) == [SERVER_LOG, "default@2", "lab@5"]
+    await engines.close()
+
+
 async def test_a_system_that_cannot_begin_its_log_is_opened_by_the_retry() -> None:
     """When the new log takes no first entry the call fails, nothing of the engine stays, and the retry opens it."""
     engines, journal = await _started()
