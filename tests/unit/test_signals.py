@@ -272,7 +272,7 @@ def test_closed_signals_are_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch
 def test_signals_are_listed_newest_first() -> None:
     """Pages go back from the newest, or from before a name, by the order of raising; 10 comes after 9."""
     room = Room()
-    names = [_raised(room, f"{number}").name for number in range(11)]
+    names = [_raised(room, f"{number}", source=f"s{number}").name for number in range(11)]
     held = room.state.signals
     assert [one.name for one in held.newest_first("", 3)] == names[:-4:-1]
     assert [one.name for one in held.newest_first(names[9], 2)] == [names[8], names[7]]
@@ -288,6 +288,7 @@ def test_signals_come_back_from_their_section() -> None:
     for name in (names[3], names[1]):
         room.ask(answer(name, RECEIVED))
         room.ask(answer(name, RESOLVED))
+    room.turn(61)
     _raised(room, "1", MEDIUM)
     deadlines = Deadlines()
     again = Signals(deadlines)

@@ -37,7 +37,7 @@ class Storms:
     def is_over(self, origin: Origin, now_ns: int, count: int) -> bool:
         """Whether `count` more than were raised within the last minute reach the origin's limit."""
         recent = sum(time_ns > now_ns - WINDOW_NS for time_ns in self._times.get(origin, ()))
-        return recent + count >= RAISED_MAX[origin.severity]
+        return recent + count >= _limit(origin.severity)
 
     def newest_open(self, origin: Origin) -> str:
         """Name of the origin's newest open signal; '' when none is."""
@@ -50,7 +50,7 @@ class Storms:
             return
         now_ns = signal.raise_time.ToNanoseconds()
         self._open.setdefault(origin, {})[signal.name] = None
-        times = self._times.setdefault(origin, deque(maxlen=RAISED_MAX[signal.severity]))
+        times = self._times.setdefault(origin, deque(maxlen=_limit(signal.severity)))
         times.append(now_ns)
         self._times.move_to_end(origin)
         while next(iter(self._times.values()))[-1] <= now_ns - WINDOW_NS:
@@ -74,5 +74,9 @@ class Storms:
         self._times.clear()
         for source, raiser, valence, severity, *times in kept:
             origin = Origin(str(source), str(raiser), int(str(valence)), int(str(severity)))
-            maximum = RAISED_MAX[origin.severity]
-            self._times[origin] = deque((int(str(time_ns)) for time_ns in times), maxlen=maximum)
+            self._times[origin] = deque((int(str(time_ns)) for time_ns in times), maxlen=_limit(origin.severity))
+
+
+def _limit(severity: int) -> int:
+    """Of a severity; one that a later contract has counts as CRITICAL."""
+    return RAISED_MAX.get(severity, RAISED_MAX[sub.SEVERITY_CRITICAL])
