@@ -4,7 +4,7 @@ What cannot be read refuses the whole batch (`Malformed`); what is wrong with on
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -58,8 +58,6 @@ def read_batch(batch: events_pb2.EventBatch, receive_ns: int) -> tuple[Columns, 
             raise Malformed(f"batch: {size} bytes, at most {BATCH_BYTES_MAX}")
         message = batch.columns
         columns = _read_columns(message, receive_ns)
-    _check_names("measures", columns.measures)
-    _check_names("labels", columns.labels)
     if len(columns.kind.dictionary) > KINDS_MAX:
         raise Malformed(f"kind: {len(columns.kind.dictionary)} distinct kinds, at most {KINDS_MAX}")
     return columns, message
@@ -75,7 +73,7 @@ def refuse(columns: Columns) -> list[Rejected]:
         found.setdefault(rejected.row, rejected)
     for name, values in columns.measures.items():
         for row in np.flatnonzero(np.isinf(values)).tolist():
-            detail = f"measures.{name}: {values[row]} is not finite"
+            detail = f"measures.{_cut(name)}: {values[row]} is not finite"
             found.setdefault(row, Rejected(row, events_pb2.REJECTION_REASON_MEASURE_INFINITE, detail))
     return [found[row] for row in sorted(found)]
 
@@ -130,12 +128,6 @@ def _without_empty(words: Words) -> Words:
     return Words(words.dictionary, index)
 
 
-def _check_names(column: str, names: Iterable[str]) -> None:
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise Malformed(f"{column}: the name {_quoted(name)}, {_NAME_RULE} allowed")
-
-
 def _name_faults(columns: Columns) -> Iterator[Rejected]:
     reason = events_pb2.REJECTION_REASON_NAME_INVALID
     for row in np.flatnonzero(columns.kind.index == ABSENT).tolist():
@@ -145,12 +137,24 @@ def _name_faults(columns: Columns) -> Iterator[Rejected]:
             wrong = [i for i, word in enumerate(words.dictionary) if not _NAME.fullmatch(word)]
             for row, word in _rows_of(words, wrong):
                 yield Rejected(row, reason, f"{column}: {_quoted(word)}, {_NAME_RULE} allowed")
+    for column, row in _misnamed(columns):
+        yield Rejected(row, reason, f"{column}, {_NAME_RULE} allowed")
     for name, words in columns.labels.items():
         if max(map(len, words.dictionary), default=0) > _LABEL_CHARACTERS_SAFE:
             wrong = [i for i, word in enumerate(words.dictionary) if len(word.encode()) > LABEL_BYTES_MAX]
             for row, word in _rows_of(words, wrong):
-                detail = f"labels.{name}: {_quoted(word)} of {len(word.encode())} bytes, at most {LABEL_BYTES_MAX}"
+                detail = f"labels.{_cut(name)}: {_quoted(word)} of {len(word.encode())} bytes, at most {LABEL_BYTES_MAX}"
                 yield Rejected(row, reason, detail)
+
+
+def _misnamed(columns: Columns) -> Iterator[tuple[str, int]]:
+    """Rows that have a measure or a label of a name that is none, with that name."""
+    for name, values in columns.measures.items():
+        if not _NAME.fullmatch(name):
+            yield from ((f"measures: the name {_quoted(name)}", row) for row in np.flatnonzero(~np.isnan(values)).tolist())
+    for name, words in columns.labels.items():
+        if not _NAME.fullmatch(name):
+            yield from ((f"labels: the name {_quoted(name)}", row) for row in np.flatnonzero(words.index != ABSENT).tolist())
 
 
 def _all_names(dictionary: Sequence[str]) -> bool:
@@ -170,4 +174,8 @@ def _rows_of(words: Words, positions: Sequence[int]) -> Iterator[tuple[int, str]
 
 
 def _quoted(word: str) -> str:
-    return repr(word if len(word) <= _QUOTED_CHARACTERS_MAX else word[:_QUOTED_CHARACTERS_MAX] + "…")
+    return repr(_cut(word))
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= _QUOTED_CHARACTERS_MAX else word[:_QUOTED_CHARACTERS_MAX] + "…"
