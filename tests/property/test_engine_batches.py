@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from vsm.v1 import events_pb2, operations_pb2, patterns_pb2
 
@@ -129,7 +129,10 @@ def test_time_moves_windows_on_once_a_second_until_they_are_empty(drawn: list[tu
     site = _watching(seed)
     _report(site, _stream(drawn), [], Random(seed))
     now_ns = NOW_NS
+    advances = 0
     while (due_ns := site.core.state.watermark_due_ns()) is not None:
+        advances += 1
+        assert advances <= 2 * len(drawn)
         assert NOW_NS + 10 * S <= due_ns <= NOW_NS + 60 * S
         now_ns = max(now_ns, due_ns)
         site.turn(now_ns, lambda: False)
@@ -175,6 +178,7 @@ def _said(answer: object) -> tuple[object, ...]:
 
 
 @settings(max_examples=60)
+@example([("heartbeat", 1), ("heartbeat", 1), ("lost", 4), ("wait", 1)])
 @given(st.lists(st.tuples(st.sampled_from(["wait", "heartbeat", "lost"]), st.integers(1, 6)), max_size=30))
 def test_a_unit_whose_heartbeats_are_answered_is_not_called_silent(steps: list[tuple[str, int]]) -> None:
     """A heartbeat that was acknowledged counts, even when the append that would have told of it fails."""
