@@ -12,7 +12,7 @@ from typing import Any
 ENVIRONMENT_PREFIX = "VSM_"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
-_PORT_MAX = 65_535
+_PORT_MAX = 65_535  # a TCP port
 
 
 class ConfigInvalid(Exception):  # noqa: N818

@@ -13,8 +13,8 @@ from vsm_client.tokens import TokenSource
 # The server allows a ping each 10 s.
 KEEPALIVE_TIME_MS = 20_000
 KEEPALIVE_TIMEOUT_MS = 10_000
-RECONNECT_MS_MAX = 5_000
-MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+RECONNECT_MS_MAX = 5_000  # between two tries to connect
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # a message, either way
 
 # UNAVAILABLE alone says that nothing was done, or that doing it again is safe; a push-back of the server goes before these times.
 _SERVICE_CONFIG = json.dumps(

@@ -10,8 +10,8 @@ from vsm_client.errors import EventInvalidError
 
 # The server's own limits of one batch; bytes with room for what an estimate leaves out.
 BATCH_EVENTS_MAX = 10_000
-BATCH_NAMES_MAX = 64
-BATCH_BYTES_MAX = 1_000_000
+BATCH_NAMES_MAX = 64  # names of measures, or labels, of one batch
+BATCH_BYTES_MAX = 1_000_000  # a batch that the reporter sends
 
 ABSENT = 4_294_967_295
 _EVENT_BYTES = 16

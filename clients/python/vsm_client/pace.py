@@ -8,9 +8,9 @@ from grpc import StatusCode
 from vsm_client.errors import VsmError
 
 BACKOFF_FIRST_S = 0.1
-BACKOFF_MAX_S = 10.0
+BACKOFF_MAX_S = 10.0  # between two tries
 BACKOFF_FACTOR = 2.0
-DOUBTFUL_TRIES_MAX = 5
+DOUBTFUL_TRIES_MAX = 5  # tries after an answer that may mean either
 
 # The server, or the way to it, is away or full: it comes back.
 _PASSING = {StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED}

@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-# Engine time is drawn toward the wall clock by at most one part in so many.
-SLEW_SHARE = 10
-# A last entry further ahead of the wall clock than this is taken for a fault of the clock.
-AHEAD_MAX_NS = 3600 * 1_000_000_000
-# A difference between engine time and the wall clock that is worth telling.
-TOLD_NS = 1_000_000_000
+SLEW_SHARE = 10  # engine time is drawn toward the wall clock by at most one part in so many
+AHEAD_MAX_NS = 3600 * 1_000_000_000  # of the log's end before the wall clock; beyond it is a fault of the clock
+TOLD_NS = 1_000_000_000  # difference between engine time and the wall clock that is worth telling
 
 
 class ClockBehind(Exception):  # noqa: N818  told at start, with what to do

@@ -27,8 +27,8 @@ from vsm_server.refusal import Refusal
 
 T = TypeVar("T")
 
-COMMANDS_MAX = 256
-EVENTS_MAX = 4_000
+COMMANDS_MAX = 256  # commands of a turn, and batches of one entry
+EVENTS_MAX = 4_000  # events of the batches that share an entry
 # Columns of batches that share an entry; one batch alone may have as much.
 COLUMNS_BYTES_MAX = 1 << 20
 # Deadlines looked at in one turn; what is left goes on in the next.

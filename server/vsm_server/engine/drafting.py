@@ -12,8 +12,8 @@ from vsm_server.model.decide import decide
 from vsm_server.model.state import FORMAT, Conclusion, State
 from vsm_server.operators.batch import Part
 
-DEPTH_MAX = 8
-FACTS_MAX = 1_000
+DEPTH_MAX = 8  # steps from a command to what follows from it
+FACTS_MAX = 1_000  # facts of an entry; more is left out and counted
 # Facts that follow are left out, and counted, beyond this; entries stay under 2 MiB.
 BYTES_MAX = 1 << 20
 

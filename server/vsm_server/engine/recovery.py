@@ -13,7 +13,7 @@ from vsm_server.model import snapshot
 from vsm_server.model.call import Moment
 from vsm_server.model.state import FORMAT, State, read_part
 
-ROWS_MAX = 512
+ROWS_MAX = 512  # entries read at once when a log is replayed
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,11 @@ from vsm_server.refusal import Refusal
 T = TypeVar("T")
 Future = asyncio.Future[Any]
 
-IN_FLIGHT_MAX = 4
+IN_FLIGHT_MAX = 4  # appends of a log on their way at once
 WORK_NS = 5_000_000
 # A deadline that cannot be kept (the disk is full), or a state that cannot be rebuilt, is tried again after this.
 RETRY_S = 1.0
-TICK_INTERVAL_MIN_S = 0.001
+TICK_INTERVAL_MIN_S = 0.001  # between two looks at deadlines that are due already
 
 
 class Clock(Protocol):

@@ -9,8 +9,8 @@ from vsm_server.refusal import Refusal
 
 INTERVAL_NS = 300_000_000_000
 LOG_BYTES = 64 << 20
-COLUMNS_KEPT_NS = 24 * 3600 * 1_000_000_000
-COLUMNS_BYTES_MAX = 1 << 30
+COLUMNS_KEPT_NS = 24 * 3600 * 1_000_000_000  # age at which event columns go
+COLUMNS_BYTES_MAX = 1 << 30  # event columns of a system
 ENTRIES_KEPT_NS = 30 * COLUMNS_KEPT_NS
 
 

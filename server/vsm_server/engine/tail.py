@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from vsm.v1 import log_pb2 as log
 
-ENTRIES_MAX = 1_024
-BYTES_MAX = 1 << 20
+ENTRIES_MAX = 1_024  # last entries of a log in memory
+BYTES_MAX = 1 << 20  # their size, event columns left out
 # Watchers woken in one pass of the loop.
 SLICE = 32
 

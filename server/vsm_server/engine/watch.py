@@ -17,8 +17,8 @@ from vsm_server.refusal import Refusal
 
 T = TypeVar("T")
 
-ITEMS_MAX = 1_000
-ROWS_MAX = 256
+ITEMS_MAX = 1_000  # entries that a watcher takes from memory at once
+ROWS_MAX = 256  # entries that a watcher reads from the journal at once
 
 
 class Compact(Refusal):

@@ -6,10 +6,10 @@ from vsm_server.journal.format import SEQUENCE_BITS, SEQUENCE_MAX
 
 # Most rows dropped in one transaction: of event columns (some tens of kilobytes each), and of entries.
 COLUMN_ROWS_MAX = 32
-ENTRY_ROWS_MAX = 256
+ENTRY_ROWS_MAX = 256  # entries dropped in one transaction
 # Free pages of the file that are kept for what comes, and the most given back in one transaction.
 FREE_PAGES_KEPT = 1024
-VACUUM_PAGES_MAX = 64
+VACUUM_PAGES_MAX = 64  # pages given back in one transaction
 
 
 def drop_columns(connection: sqlite3.Connection, log: int, before_unix_nano: int, excess_bytes: int) -> tuple[int, bool]:

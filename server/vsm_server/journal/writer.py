@@ -13,7 +13,7 @@ from vsm_server.journal.rows import Stored, stored
 
 # Most rows and bytes of one transaction, beyond its first append.
 TRANSACTION_ROWS_MAX = 1024
-TRANSACTION_BYTES_MAX = 16 * 1024 * 1024
+TRANSACTION_BYTES_MAX = 16 * 1024 * 1024  # of one transaction, beyond its first append
 # Most rows of one statement.
 STATEMENT_ROWS_MAX = 64
 

@@ -13,7 +13,7 @@ from vsm_server.model.units import Units
 from vsm_server.operators.batch import Part
 from vsm_server.operators.columns import Columns, Words
 
-AHEAD_MAX_NS = 5_000_000_000
+AHEAD_MAX_NS = 5_000_000_000  # event time ahead of arrival
 RETENTION_NS = 24 * 3600 * 1_000_000_000
 REJECTIONS_TOLD = 16
 # Events of a batch.

@@ -17,9 +17,9 @@ from vsm_server.operators.columns import Observed
 from vsm_server.operators.patterns import Conclusions, Matched, PatternInvalid, PatternUnsupported, Recovered, compile_pattern
 from vsm_server.refusal import already_exists, etag_mismatch, invalid, limit_reached, not_implemented
 
-DETECTIONS_MAX = 100
-PATTERN_BYTES_MAX = 64 << 10
-EVENT_BYTES_MAX = 4 << 10
+DETECTIONS_MAX = 100  # detections of a pattern that one entry tells; more are counted
+PATTERN_BYTES_MAX = 64 << 10  # a pattern
+EVENT_BYTES_MAX = 4 << 10  # an event copied into a detection; larger ones are left out of it
 # Events that one pattern's detections of one pass carry; further ones are named by their place in the log alone.
 EVENTS_BYTES_MAX = 256 << 10
 FORMS = frozenset({"event", "aggregate", "sequence", "trend", "oscillation"})

@@ -12,7 +12,7 @@ from vsm_server.operators.patterns import PatternInvalid, PatternOperator, Patte
 from vsm_server.refusal import not_found
 
 VERSION = 1
-PATTERNS_MAX = 1_000
+PATTERNS_MAX = 1_000  # patterns of a system
 # Keys of a pattern whose last signal is remembered before those past their cool-down are forgotten.
 TOLD_MAX = 10_000
 COOLDOWN_DEFAULT_NS = 60_000_000_000

@@ -10,8 +10,8 @@ from vsm_server.model import codec
 from vsm_server.refusal import Refusal
 
 VERSION = 1
-PRODUCERS_MAX = 100_000
-IDLE_NS = 24 * 3600 * 1_000_000_000
+PRODUCERS_MAX = 100_000  # producers whose place is known; the longest idle are forgotten first
+IDLE_NS = 24 * 3600 * 1_000_000_000  # after which a producer is forgotten
 
 
 class Place(NamedTuple):

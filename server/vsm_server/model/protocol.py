@@ -12,7 +12,7 @@ _S = 1_000_000_000
 
 URGENCY_BY_SEVERITY = {sub.SEVERITY_CRITICAL: 100.0, sub.SEVERITY_HIGH: 75.0, sub.SEVERITY_MEDIUM: 50.0, sub.SEVERITY_LOW: 25.0}
 URGENCY_OF_PAIN = 10.0
-URGENCY_MAX = 100.0
+URGENCY_MAX = 100.0  # urgency of a signal
 
 
 @dataclass(frozen=True, slots=True)

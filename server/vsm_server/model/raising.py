@@ -15,8 +15,8 @@ from vsm_server.model.storms import Origin, origin_of
 # Open signals beyond which a source's further ones fold into one that says so.
 OPEN_MAX = 100_000
 OVERFLOW = "more signals are open than can be kept apart; further ones of this source are counted here"
-DESCRIPTION_BYTES_MAX = 1_024
-SOURCE_BYTES_MAX = 128
+DESCRIPTION_BYTES_MAX = 1_024  # words of a signal; the server's own are cut to it
+SOURCE_BYTES_MAX = 128  # source of a signal; the server's own are cut to it
 
 
 class Raising:

@@ -12,8 +12,8 @@ from vsm_server.model import codec
 from vsm_server.refusal import Refusal
 
 VERSION = 1
-RETRIES_MAX = 100_000
-KEPT_NS = 24 * 3600 * 1_000_000_000
+RETRIES_MAX = 100_000  # request ids whose answer is known; the oldest are forgotten first
+KEPT_NS = 24 * 3600 * 1_000_000_000  # after which a request id is forgotten
 
 
 class First(NamedTuple):

@@ -13,7 +13,7 @@ from vsm_server.model.names import SortedNames, leaf
 from vsm_server.refusal import already_exists, etag_mismatch, invalid, limit_reached, not_found, not_implemented
 
 VERSION = 1
-SYSTEMS_MAX = 1_000
+SYSTEMS_MAX = 1_000  # systems of a server
 SETTABLE = frozenset({"display_name", "purpose", "labels"})
 
 

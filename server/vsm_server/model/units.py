@@ -14,7 +14,7 @@ from vsm_server.model.names import SortedNames, leaf
 from vsm_server.refusal import not_found
 
 VERSION = 1
-UNITS_MAX = 100_000
+UNITS_MAX = 100_000  # units of a system
 SILENCE_DEFAULT_NS = 30_000_000_000
 
 # By number, as the array of states holds them.

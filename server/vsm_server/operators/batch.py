@@ -27,9 +27,9 @@ __all__ = ["Malformed", "Part", "Rejected", "event_at", "join", "read_batch", "r
 
 _NAME = re.compile(r"[a-z0-9_.\-]{1,63}")
 _NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_.-"
-_NAME_BYTES_MAX = 63
+_NAME_BYTES_MAX = 63  # a kind, a unit, the name of a measure or label
 _NAME_RULE = "1 to 63 bytes of a-z, 0-9, '_', '-', '.'"
-_QUOTED_CHARACTERS_MAX = 64
+_QUOTED_CHARACTERS_MAX = 64  # of a wrong word that a refusal quotes
 # No UTF-8 character is longer than 4 bytes: fewer characters than this need no counting.
 _LABEL_CHARACTERS_SAFE = LABEL_BYTES_MAX // 4
 

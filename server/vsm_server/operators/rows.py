@@ -12,7 +12,7 @@ from vsm_server.operators.columns import ABSENT, Columns, Words
 from vsm_server.operators.gathered import cells, gather, whole
 from vsm_server.operators.limits import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, NAMES_MAX, Malformed
 
-_TIME_NS_MAX = 2**63 - 1
+_TIME_NS_MAX = 2**63 - 1  # a time that can be computed with
 # Tag and wire type 2 of EventColumns.time_unix_nano and StringColumn.index, and of MeasureColumn.values.
 _FIELD_2 = b"\x12"
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from vsm_server.security.authentication import Revocations
 from vsm_server.security.identity import Identity
 
 GRACE_S = 0.2
-STREAMS_PER_SUBJECT_MAX = 1_000
+STREAMS_PER_SUBJECT_MAX = 1_000  # open streams of one subject
 # Longest sleep towards the end of a token: the clock may be set meanwhile.
 _SLEEP_MAX_S = 3_600.0
 

@@ -13,9 +13,9 @@ from vsm_server.refusal import Refusal
 Context = grpc.aio.ServicerContext[Any, Any]
 
 DOMAIN = "vsm.v1"
-MESSAGE_LENGTH_MAX = 1_024
-METADATA_VALUE_LENGTH_MAX = 256
-VIOLATIONS_MAX = 16
+MESSAGE_LENGTH_MAX = 1_024  # characters of a status text
+METADATA_VALUE_LENGTH_MAX = 256  # characters of a value in an error's metadata
+VIOLATIONS_MAX = 16  # fields that one refusal names
 DETAILS_KEY = "grpc-status-details-bin"
 
 STATUS_BY_REASON = {

@@ -10,13 +10,13 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from vsm.v1 import algedonic_pb2, operations_pb2, patterns_pb2, security_pb2, system_pb2
 
-MESSAGE_LENGTH_MAX = 4 << 20
-METADATA_LENGTH_MAX = 16 << 10
+MESSAGE_LENGTH_MAX = 4 << 20  # a message, either way
+METADATA_LENGTH_MAX = 16 << 10  # metadata of a call
 # Largest that a client may send before the server hangs up on the whole call without telling more.
 METADATA_LENGTH_ABSOLUTE_MAX = 20 << 10
 KEEPALIVE_TIME_MS = 30_000
 KEEPALIVE_TIMEOUT_MS = 10_000
-PING_INTERVAL_MIN_MS = 10_000
+PING_INTERVAL_MIN_MS = 10_000  # between two pings of a client
 
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service

@@ -17,9 +17,9 @@ from vsm_server.rpc import caller
 from vsm_server.rpc.errors import Context, StreamEnded
 
 HEARTBEAT_DEFAULT_S = 10.0
-WRITE_MAX_S = 5.0
-ITEMS_MAX = 1_000
-BYTES_MAX = 1 << 20
+WRITE_MAX_S = 5.0  # that a reader may leave a message unread
+ITEMS_MAX = 1_000  # items of one response of a watch
+BYTES_MAX = 1 << 20  # of one response of a watch, beyond its first entry
 # Beyond so many watchers of a log, what comes within the pause goes out together.
 ALONE_MAX = 50
 PAUSE_S = 0.02

@@ -11,8 +11,8 @@ from vsm_server.refusal import Refusal
 from vsm_server.security.identity import Identity
 from vsm_server.security.tokens import LEEWAY_S, Verifier
 
-CACHE_LENGTH_MAX = 10_000
-CACHE_AGE_MAX_S = 60
+CACHE_LENGTH_MAX = 10_000  # verified tokens remembered
+CACHE_AGE_MAX_S = 60  # that a verified token is remembered
 
 
 class Revocations(Protocol):

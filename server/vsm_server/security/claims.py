@@ -10,8 +10,8 @@ from vsm_server.refusal import Refusal
 from vsm_server.security.identity import Identity, name_covers, scope_covers
 
 LIFETIME_DEFAULT_S = 15 * 60
-LIFETIME_MAX_S = 24 * 3600
-RENEWAL_CHAIN_MAX_S = 30 * 24 * 3600
+LIFETIME_MAX_S = 24 * 3600  # life of a token
+RENEWAL_CHAIN_MAX_S = 30 * 24 * 3600  # from the first token of a chain of renewals to the end of its last
 
 # A larger number is further inside.
 _DEPTH = {access_pb2.ZONE_PUBLIC: 1, access_pb2.ZONE_DMZ: 2, access_pb2.ZONE_PRIVATE: 3}

@@ -11,7 +11,7 @@ from vsm_server.web.pages import Pages
 
 SHUTDOWN_TIMEOUT_S = 1
 KEEP_ALIVE_S = 5
-CONNECTIONS_MAX = 1_000
+CONNECTIONS_MAX = 1_000  # connections by HTTP at once
 _BACKLOG = 128
 
 

@@ -13,8 +13,8 @@ from vsm.v1 import patterns_pb2
 from vsm_client.cli import reading
 from vsm_client.cli.session import InputError
 
-DOCUMENTS_MAX = 1_000
-SHOWN_MAX = 40
+DOCUMENTS_MAX = 1_000  # patterns of one file
+SHOWN_MAX = 40  # characters of a wrong value that an error shows
 
 _OPERATORS = {"<": "LESS", "<=": "LESS_OR_EQUAL", ">": "GREATER", ">=": "GREATER_OR_EQUAL", "=": "EQUAL", "==": "EQUAL", "!=": "NOT_EQUAL"}
 

@@ -23,7 +23,7 @@ from vsm_client.errors import VsmError
 from vsm_client.report_options import ReporterOptions, Tally
 
 PERIOD_S = 1.0
-SHOWN_REJECTIONS_MAX = 5
+SHOWN_REJECTIONS_MAX = 5  # refusals that a report prints
 
 __all__ = ["Defaults", "report_file", "report_host"]
 

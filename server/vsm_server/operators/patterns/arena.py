@@ -8,8 +8,8 @@ from vsm_server.algorithms.sorted_runs import enumerate_runs
 Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
-_RUN_MIN = 4
-_PLACES_MIN = 1_024
+_RUN_MIN = 4  # places that a key's run begins with
+_PLACES_MIN = 1_024  # places that an arena begins with
 
 
 class Arena:

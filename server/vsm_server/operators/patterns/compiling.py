@@ -8,11 +8,11 @@ from vsm.v1 import patterns_pb2
 from vsm_server.operators.patterns.plan import HOLDS, AggregatePlan, Field, Function, Limit, Node, PatternInvalid, PatternUnsupported, Plan
 from vsm_server.operators.patterns.predicates import kinds_of, parse_field, parse_predicate, suspects_of
 
-KEY_FIELDS_MAX = 4
-WINDOW_NS_MIN = 1_000_000
-WINDOW_NS_MAX = 7 * 86_400 * 1_000_000_000
-LATENESS_NS_MAX = 3_600 * 1_000_000_000
-MIN_EVENTS_MAX = 1_000_000
+KEY_FIELDS_MAX = 4  # fields of key_by
+WINDOW_NS_MIN = 1_000_000  # a window
+WINDOW_NS_MAX = 7 * 86_400 * 1_000_000_000  # a window
+LATENESS_NS_MAX = 3_600 * 1_000_000_000  # lateness that a pattern allows
+MIN_EVENTS_MAX = 1_000_000  # min_events of an aggregate
 
 _LATER_FORMS = ("sequence", "trend", "oscillation")
 _UPWARD = (patterns_pb2.OPERATOR_GREATER, patterns_pb2.OPERATOR_GREATER_OR_EQUAL)

@@ -18,7 +18,7 @@ from vsm_server.operators.patterns.saving import pack, unpack
 
 # A key without events of its own follows the system's largest event time at this distance.
 IDLE_KEY_NS = 10_000_000_000
-WINDOWED_EVENTS_MAX = 1_000_000
+WINDOWED_EVENTS_MAX = 1_000_000  # events in all windows of a system; the oldest are evicted and counted
 # Share of the windowed events that goes at once when there are too many.
 _EVICTED_SHARE = 16
 

@@ -10,7 +10,7 @@ Numbers = NDArray[np.float64]
 
 # At one time all leave first; then those enter, together, that came late; then the others, one by one.
 LEAVE, LATE, ENTER = 0, 1, 2
-_COMPOSITE_MAX = 1 << 62
+_COMPOSITE_MAX = 1 << 62  # a sort key made of several columns
 
 
 @dataclass(frozen=True, slots=True)

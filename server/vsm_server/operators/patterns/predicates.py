@@ -23,10 +23,10 @@ from vsm_server.operators.patterns.plan import (
     WordIs,
 )
 
-DEPTH_MAX = 16
-PREDICATES_MAX = 64
-WORDS_MAX = 1_024
-EXPRESSION_BYTES_MAX = 1_024
+DEPTH_MAX = 16  # depth of a predicate
+PREDICATES_MAX = 64  # predicates of one list
+WORDS_MAX = 1_024  # words of IN
+EXPRESSION_BYTES_MAX = 1_024  # a regular expression
 # Memory that one expression may take while it is compiled and while it runs.
 RE2_BYTES_MAX = 1 << 20
 FIELD_RULE = "unit, kind, measures.NAME or labels.NAME, NAME of 1 to 63 bytes of a-z, 0-9, '_', '-', '.'"

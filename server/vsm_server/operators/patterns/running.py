@@ -12,7 +12,7 @@ from vsm_server.operators.patterns.keys import Integers, split_by_key
 from vsm_server.operators.patterns.plan import AggregatePlan, Function, Plan
 from vsm_server.operators.patterns.windows import Windows
 
-DETECTIONS_MAX = 100
+DETECTIONS_MAX = 100  # matches of a pattern in one pass that are told; more are counted
 
 
 class RunningEvent:

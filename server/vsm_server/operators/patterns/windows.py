@@ -19,10 +19,10 @@ from vsm_server.operators.patterns.plan import AggregatePlan
 Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
-KEYS_MAX = 100_000
+KEYS_MAX = 100_000  # keys of a pattern; the one quiet for longest is evicted and counted
 # Share of the keys that go at once when there are too many: the search for the oldest is paid once for all of them.
 _KEYS_EVICTED_SHARE = 64
-_SLOTS_MIN = 16
+_SLOTS_MIN = 16  # places that a table of keys begins with
 # Figures over their limit that are told of one step.
 CROSSINGS_MAX = 100
 _NOT_DUE = (1 << 63) - 1
