@@ -10,6 +10,7 @@ from tests.simulation import commands
 from tests.simulation.journal import SimulatedLog
 from tests.simulation.site import VERSION, Site
 from vsm_server.engine import recovery
+from vsm_server.journal.port import Section, Snapshot
 from vsm_server.model import codec, snapshot
 from vsm_server.model.call import SERVER, Call
 from vsm_server.model.decide import Start
@@ -87,6 +88,19 @@ def test_a_snapshot_drawn_later_holds_what_was_there(before: Turns, after: Turns
     capture = list(snapshot.capture(site.core.state))
     _live(site, after, random)
     assert {name: (version, codec.pack(parts)) for name, version, parts in capture} == whole
+
+
+@settings(max_examples=60)
+@given(_turns, _turns, _randoms)
+def test_a_server_that_began_from_a_snapshot_goes_on_as_one_that_never_stopped(before: Turns, after: Turns, random: Random) -> None:
+    """The same commands lead to the same entries, byte for byte, whether the state was kept or restored."""
+    kept = _live(_begun(), [*before, ([], 6 * S), ([], 0)], random)
+    state = kept.core.state
+    sections = {name: Section(*section) for name, section in snapshot.write(state).items()}
+    stored = SimulatedLog(SYSTEM, rows=list(kept.log.rows), snapshots=[Snapshot(state.sequence, sections)], oldest=state.sequence + 1)
+    restored = Site(stored, SYSTEM)
+    seed = random.random()
+    assert _live(kept, after, Random(seed)).log.rows == _live(restored, after, Random(seed)).log.rows
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6), st.integers(1, 60))

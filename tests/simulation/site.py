@@ -66,7 +66,8 @@ class Site:
         self.audit = Audit(self.log.name)
         self.follower = State(self.system)
         self.core = Core(self._recovered())
-        self.shadow = State(self.system)
+        self._read_log()
+        self._follow_anew()
 
     def offer(self, command: object, call: Call, now_ns: int) -> Ticket:
         """A command for a later turn."""
