@@ -17,6 +17,15 @@ class Bar:
     def __str__(self) -> str:
         return f"≥ {self.low:,g}" if self.low is not None else f"≤ {self.high:,g}"
 
+    def slipped(self, value: float, kept: float) -> bool:
+        """Whether the figure is worse than what was kept by more than RATCHET."""
+        if self.low is not None:
+            return value < kept * (1 - RATCHET)
+        return value > kept * (1 + RATCHET)
+
+
+# Share by which a ratio may be worse than the one in ratchet.json.
+RATCHET = 0.2
 
 BARS = {
     "ingest.columns": Bar(low=1_000_000),
@@ -35,6 +44,9 @@ BARS = {
     "memory.growth": Bar(high=5.0),
     "fanout.1000.last": Bar(high=150),
     "drain.1000": Bar(high=1.0),
+    "detection.detection": Bar(low=2_000_000),
+    "detection.detection_by_fifty_functions": Bar(low=5),
+    "detection.detection_by_one_function": Bar(low=0.5),
     "growth.patterns.exponent": Bar(high=1.0),
     "growth.units.exponent": Bar(high=1.0),
     "growth.systems.exponent": Bar(high=1.0),

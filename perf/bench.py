@@ -21,6 +21,7 @@ import growth
 import ingest
 import latency
 import memory
+import side
 import starting
 import unary
 import uvloop
@@ -28,6 +29,7 @@ from bars import BARS
 from figures import Bench, Figure, Setting
 
 ROOT = Path(__file__).parent.parent
+RATCHET_FILE = Path(__file__).parent / "ratchet.json"
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 # Figures from here on are shown without a fraction.
 WHOLE_FROM = 1_000
@@ -39,6 +41,7 @@ BENCHES: dict[str, Bench] = {
     "memory": memory.run,
     "fanout": fanout.run,
     "growth": growth.run,
+    "detection": side.detect,
 }
 VERSIONS = ("vsm-server", "grpcio", "protobuf", "numpy", "protovalidate", "uvloop")
 
@@ -85,6 +88,16 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
+def slips(figures: Sequence[Figure]) -> list[str]:
+    """Ratios that are much worse than those kept in ratchet.json, in words."""
+    kept = json.loads(RATCHET_FILE.read_text())
+    return [
+        f"{figure.name} is {figure.value:.3g}, was {kept[figure.name]:.3g}"
+        for figure in figures
+        if figure.name in kept and BARS[figure.name].slipped(figure.value, kept[figure.name])
+    ]
+
+
 async def measure(names: Sequence[str], arguments: argparse.Namespace) -> list[Figure]:
     """Each bench in a directory of its own."""
     figures: list[Figure] = []
@@ -99,29 +112,40 @@ async def measure(names: Sequence[str], arguments: argparse.Namespace) -> list[F
     return figures
 
 
-def main() -> int:
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=sorted(BENCHES), help="this bench alone; may be given more than once")
     parser.add_argument("--short", action="store_true", help="three short rounds, for CI")
     parser.add_argument("--long", action="store_true", help="what takes minutes: memory for ten of them, growth to the end")
+    parser.add_argument("--ratchet", action="store_true", help="fail when a ratio is over 20 %% worse than in ratchet.json")
     parser.add_argument("--server", nargs="+", default=[str(Path(sys.executable).parent / "vsm-server")], help="the command that serves")
     parser.add_argument("--room", type=Path, default=ROOT / "build", help="where logs are written: a real disk")
     parser.add_argument("--output", type=Path, help=f"default: {RESULTS.relative_to(ROOT)} when all is run")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = parsed()
     names = arguments.only or list(BENCHES)
     before = os.getloadavg()[0]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         figures = runner.run(measure(names, arguments))
     print(table(figures))
+    tables = {} if arguments.only else side.tables()
+    for script, lines in tables.items():
+        print("\n".join(["", f"{script}:", *lines]))
     if before > (os.cpu_count() or 1) / 2:
         print(f"The machine was busy with other work (load {before:.1f} at the start): times on the clock say little, ratios more.")
     output = arguments.output or (None if arguments.only else RESULTS)
     if output is not None:
         found = {"taken": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "commit": commit(), "short": arguments.short}
-        found |= {"machine": machine(), "load_before": before, "versions": versions(), "figures": as_found(figures)}
+        found |= {"machine": machine(), "load_before": before, "versions": versions(), "figures": as_found(figures), "tables": tables}
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    return 0
+    worse = slips(figures) if arguments.ratchet else []
+    if worse:
+        print("\n".join(["", "Worse than before:", *worse]))
+    return 1 if worse else 0
 
 
 if __name__ == "__main__":

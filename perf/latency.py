@@ -1,7 +1,7 @@
 """From the call that raises a signal to the watcher that holds it, idle and under load; and how long the loop is held.
 
 One watcher, one signal at a time, both on one connection of this process; the load (100,000 events/s by columns, ten patterns) comes
-from another. The disk's own fdatasync is timed in the same minutes: an idle raise waits for one. How long the loop is held is seen
+from another. The disk's own fdatasync is timed in turn with both, on another file: a raise waits for one of its own. How long the loop is held is seen
 from outside: GetVersions, which waits for nothing, while batches come as fast as they are acknowledged. A call passes the loop
 several times, so this is an upper bound of a hold, not the hold itself.
 """
@@ -73,7 +73,7 @@ async def measure(served: Served, setting: Setting) -> dict[str, list[float]]:
     """All samples by name; idle and disk take turns."""
     count = int(setting.pick(60, 100, 400))
     numbers = itertools.count()
-    found: dict[str, list[float]] = {name: [] for name in ("idle", "disk", "loaded", "quiet", "held")}
+    found: dict[str, list[float]] = {name: [] for name in ("idle", "disk", "loaded", "disk_loaded", "quiet", "held")}
     async with Wire.to(served) as wire:
         await raised_ms(wire, count, numbers)
         for _ in range(setting.rounds):
@@ -82,7 +82,9 @@ async def measure(served: Served, setting: Setting) -> dict[str, list[float]]:
         found["quiet"] += await versions_ms(wire, count)
         async with loaded(served, LOAD_EVENTS_PER_S, setting.room):
             await raised_ms(wire, count, numbers)
-            found["loaded"] += await raised_ms(wire, count * setting.rounds, numbers)
+            for _ in range(setting.rounds):
+                found["loaded"] += await raised_ms(wire, count, numbers)
+                found["disk_loaded"] += await asyncio.to_thread(disk_ms, setting.room, count)
         async with loaded(served, 0, setting.room):
             await versions_ms(wire, count)
             found["held"] += await versions_ms(wire, count * setting.rounds)
@@ -93,7 +95,7 @@ async def run(setting: Setting) -> list[Figure]:
     with running(await ready(setting, "latency")) as served:
         found = await measure(served, setting)
     shares = {"p50": 0.5, "p99": 0.99}
-    names = {"idle": "latency.idle", "loaded": "latency.loaded", "disk": "latency.disk", "quiet": "loop.quiet", "held": "loop.held"}
+    names = {kind: f"latency.{kind}" for kind in found} | {"quiet": "loop.quiet", "held": "loop.held"}
     figures = {
         f"{names[kind]}.{share}": quantile(f"{names[kind]}.{share}", "ms", samples, shares[share])
         for kind, samples in found.items()
