@@ -1,9 +1,9 @@
 """From the call that raises a signal to the watcher that holds it, idle and under load; and how long the loop is held.
 
 One watcher, one signal at a time, both on one connection of this process; the load (100,000 events/s by columns, ten patterns) comes
-from another. The disk's own fdatasync is timed in turn with both, on another file: a raise waits for one of its own. How long the loop is held is seen
-from outside: GetVersions, which waits for nothing, while batches come as fast as they are acknowledged. A call passes the loop
-several times, so this is an upper bound of a hold, not the hold itself.
+from another. The disk's own fdatasync, on another file, is timed in turn with both: a raise waits for one of its own. How long the
+loop is held is seen from outside: GetVersions, which waits for nothing, while batches come as fast as they are acknowledged. A call
+passes the loop several times, so this is an upper bound of a hold, not the hold itself.
 """
 
 import asyncio

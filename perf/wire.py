@@ -71,11 +71,11 @@ class Wire:
         for pattern in patterns:
             await self.ask(self.patterns.CreatePattern, patterns_pb2.CreatePatternRequest(pattern=pattern))
 
-    def signal(self, number: int, source: str = "unit-000001") -> algedonic_pb2.RaiseSignalRequest:
-        """A request for a pain that no other repeats."""
+    def signal(self, number: int) -> algedonic_pb2.RaiseSignalRequest:
+        """A request for a pain of a source of its own: it repeats none, and makes no storm."""
         signal = algedonic_pb2.Signal(
             severity="SEVERITY_MEDIUM",
-            source=source,
+            source=f"worker-{number:06d}",
             description=f"the queue of worker {number} is full",
             measures={"queue_depth": 1_500.0},
         )
