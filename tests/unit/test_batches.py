@@ -234,9 +234,9 @@ def test_a_request_id_is_known_by_who_sent_it() -> None:
     known = Retries()
     asked = digest(scream())
     known.answered("ann", "id", First(3, asked, T0))
-    assert known.find("ann", "id", asked) == 3
-    assert known.find("bob", "id", asked) is None
-    told = refused(lambda: known.find("ann", "id", digest(scream("else"))), errors_pb2.ERROR_REASON_REQUEST_ID_REUSED)
+    assert known.find(("ann", "id"), asked, T0) == 3
+    assert known.find(("bob", "id"), asked, T0) is None
+    told = refused(lambda: known.find(("ann", "id"), digest(scream("else")), T0), errors_pb2.ERROR_REASON_REQUEST_ID_REUSED)
     assert told.field == "request_id"
 
 
@@ -253,9 +253,9 @@ def test_retries_are_bounded_and_kept_for_a_day(monkeypatch: pytest.MonkeyPatch)
     known = Retries()
     for number, name in enumerate(("a", "b", "c")):
         known.answered("ann", name, First(number, 0, T0 + number))
-    assert [known.find("ann", name, 0) for name in "abc"] == [None, 1, 2]
+    assert [known.find(("ann", name), 0, T0) for name in "abc"] == [None, 1, 2]
     known.answered("ann", "d", First(9, 0, T0 + 24 * H * S + 3))
-    assert [known.find("ann", name, 0) for name in "bcd"] == [None, None, 9]
+    assert [known.find(("ann", name), 0, T0) for name in "bcd"] == [None, None, 9]
 
 
 def test_retries_come_back_from_their_section() -> None:
@@ -265,4 +265,4 @@ def test_retries_come_back_from_their_section() -> None:
         known.answered("ann", name, First(4, 2**64 - 1, T0))
     again.decode(list(known.encode()))
     assert list(again.encode()) == list(known.encode())
-    assert again.find("ann", "a", 2**64 - 1) == 4
+    assert again.find(("ann", "a"), 2**64 - 1, T0) == 4

@@ -183,12 +183,36 @@ def test_a_filling_disk_refuses_the_less_important_first(space: SpaceState, take
 def test_deadlines_wait_while_nothing_can_be_written() -> None:
     """A read-only log keeps what is due, and tells it in the first turn with room."""
     room = Room()
-    room.ask(register("a", silence_s=5))
+    room.ask(scream(severity=sub.SEVERITY_CRITICAL))
     room.core.space = SpaceState.READ_ONLY
     assert room.turn(60) == []
-    assert room.core.next_deadline_ns() == T0 + 5 * S
+    assert room.core.next_deadline_ns() == T0 + 30 * S
     room.core.space = SpaceState.RESERVE
-    assert bodies(list(room.turn()[0].facts)) == ["unit_state_changed", "signal_raised"]
+    assert bodies(list(room.turn()[0].facts)) == ["signal_escalated"]
+
+
+def test_units_that_are_not_heard_for_want_of_room_are_not_silent() -> None:
+    """While events are refused, and for one timeout after, silence is not the unit's own; then it is."""
+    room = Room()
+    room.ask(register("a", silence_s=5))
+    room.core.space = SpaceState.LOW
+    assert room.turn(60) == []
+    assert room.core.next_deadline_ns() == room.now_ns + 5 * S
+    room.core.space = SpaceState.ROOMY
+    assert room.turn(4) == []
+    assert bodies(list(room.turn(1)[0].facts)) == ["unit_state_changed", "signal_raised"]
+
+
+def test_the_events_that_wait_are_bounded_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that would not fit is OVERLOADED; pain finds its place; what was decided makes room."""
+    monkeypatch.setattr(queue, "WAITING_BYTES_MAX", 100)
+    room = Room()
+    room.core.offer(batch_of(event("", "a" * 60)), ANN, "first")
+    refused(lambda: room.core.offer(batch_of(event("", "a" * 60)), ANN, "second"), errors_pb2.ERROR_REASON_OVERLOADED)
+    room.core.offer(scream(), ANN, "pain")
+    room.turn()
+    room.core.offer(batch_of(event("", "a" * 60)), ANN, "third")
+    assert set(room.written()) == {"first", "pain"}
 
 
 # Deadlines.
@@ -333,5 +357,5 @@ def test_events_whose_columns_are_gone_still_count_for_producers() -> None:
     for entry in room.entries:
         state.replay(entry, {})
     assert state.producers.place("ann", "p").batch_number == 1
-    assert state.retries.find("ann", ONE.request_id, 3) == 2
+    assert state.retries.find(("ann", ONE.request_id), 3, T0) == 2
     assert (state.event_count, state.units.read("systems/default/units/a").HasField("last_seen_time")) == (0, False)

@@ -11,7 +11,7 @@ from vsm_server.engine.engines import SERVER_LOG, Engines
 from vsm_server.engine.shell import Answer
 from vsm_server.engine.watch import Watch
 from vsm_server.journal.memory import MemoryJournal
-from vsm_server.journal.port import Conflict
+from vsm_server.journal.port import Conflict, Unusable
 from vsm_server.model.call import Call
 
 FIRST = Call("ann", "00000000-0000-4000-8000-000000000001")
@@ -208,6 +208,16 @@ async def test_logs_of_closed_systems_are_forgotten_at_start() -> None:
     with pytest.raises(Conflict):
         await journal.append("lab@9", 0, [])
     await engines.close()
+
+
+async def test_logs_of_systems_without_the_log_of_the_server_are_left_alone() -> None:
+    """A server whose own log is missing does not take the logs of systems for those of closed ones: it does not start."""
+    engines, journal = await _started()
+    await engines.close()
+    await journal.drop_log(SERVER_LOG)
+    with pytest.raises(Unusable, match="restore a backup"):
+        await _started(journal)
+    assert "default@2" in await _logs(journal)
 
 
 async def test_engines_that_never_started_close() -> None:

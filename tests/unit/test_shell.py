@@ -241,9 +241,9 @@ async def test_a_deadline_that_passes_is_told_unasked() -> None:
 async def test_a_deadline_on_a_full_disk_is_kept_later() -> None:
     """While nothing can be written deadlines wait; they are told as soon as there is room."""
     async with running() as bench:
-        await bench.engine.submit(register("web-1", silence_s=1), ANN)
+        await bench.engine.submit(scream(severity=sub.SEVERITY_CRITICAL), ANN)
         bench.journal.room = Space(SpaceState.READ_ONLY, 0, 1)
-        bench.clock.advance(2)
+        bench.clock.advance(31)
         await refused_later(
             bench.engine.submit(scream(), Call("ann", priority=access_pb2.PRIORITY_ALGEDONIC)), errors_pb2.ERROR_REASON_READ_ONLY
         )

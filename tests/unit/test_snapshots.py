@@ -79,7 +79,7 @@ def test_a_state_comes_back_from_its_sections() -> None:
         ("signals", (1, b"\x01")),
         ("state", (1, codec.pack([b"[1]"]))),
         ("patterns", (1, codec.pack([b"[[],[]]", b"\xff"]))),
-        ("retries", (1, codec.pack([]))),
+        ("units", (1, codec.pack([]))),
         ("systems", (1, codec.pack([b"{}"]))),
     ],
     ids=["version", "cut", "json", "length", "figures", "message", "no-part", "shape"],

@@ -90,6 +90,8 @@ class Core(Generic[T]):
         # Heartbeats on their way to the journal, with the entry that tells of them.
         self._flushed: deque[tuple[int, dict[str, int]]] = deque()
         self._gather_until_ns = 0
+        # When events were refused last for want of room: until a timeout after that, silence is not a unit's own.
+        self._deaf_ns = 0
 
     def reset(self, state: State) -> None:
         """Go on with a state rebuilt from what is durable; no answer waits."""
@@ -123,6 +125,8 @@ class Core(Generic[T]):
         expected = self.state.sequence
         out = _Written([], [])
         count = self._start(now_ns, out)
+        if self.space is not SpaceState.ROOMY:
+            self._deaf_ns = now_ns
         if self.space is not SpaceState.READ_ONLY:
             self._fall_due(now_ns, out)
         while count < COMMANDS_MAX and self._queue and not (count and expired()):
@@ -189,7 +193,7 @@ class Core(Generic[T]):
         digest = 0
         if waiting.call.request_id and isinstance(waiting.command, Message):
             digest = retries.digest(waiting.command)
-            first = self.state.retries.find(waiting.call.actor, waiting.call.request_id, digest)
+            first = self.state.retries.find((waiting.call.actor, waiting.call.request_id), digest, now_ns)
             if first is not None:
                 self._answer(waiting.ticket, Outcome(first, retried=True))
                 return
@@ -233,7 +237,7 @@ class Core(Generic[T]):
         """Index of the batch's fact in the draft; an Outcome for a retry; None when the producer's batch is there already."""
         batch: Any = waiting.command
         if batch.request_id:
-            known = self.state.retries.find(waiting.call.actor, batch.request_id, batch.digest)
+            known = self.state.retries.find((waiting.call.actor, batch.request_id), batch.digest, draft.now_ns)
             if known is not None:
                 return Outcome(known, retried=True)
         if not batches.is_new(self.state.producers, batch, waiting.call.actor):
@@ -264,7 +268,7 @@ class Core(Generic[T]):
 
     def _fall_due(self, now_ns: int, out: _Written) -> None:
         due = self.state.deadlines.take(now_ns, DUE_MAX)
-        silent = [key for kind, key in due if kind == SILENCE]
+        silent = [key for kind, key in due if kind == SILENCE and self._deaf_until_ns(key) <= now_ns]
         if self._gather_until_ns and (silent or now_ns >= self._gather_until_ns):
             self._flush_heartbeats(now_ns, out)
         others = [one for one in due if one.kind != SILENCE]
@@ -288,8 +292,15 @@ class Core(Generic[T]):
     def _set_again(self, due: Sequence[Due]) -> None:
         deadlines = self.state.deadlines
         for kind, key in due:
-            if not deadlines.is_set(kind, key):
-                deadlines.set(kind, key, self.state.due_again(kind, key))
+            if deadlines.is_set(kind, key):
+                continue
+            due_ns = self.state.due_again(kind, key)
+            if kind == SILENCE and due_ns is not None:
+                due_ns = max(due_ns, self._deaf_until_ns(key))
+            deadlines.set(kind, key, due_ns)
+
+    def _deaf_until_ns(self, unit: str) -> int:
+        return self._deaf_ns + self.state.units.timeout_ns(unit) if self._deaf_ns else 0
 
     def _check_space(self, waiting: Waiting[T]) -> None:
         if self.space is SpaceState.ROOMY:

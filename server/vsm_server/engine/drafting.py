@@ -37,6 +37,11 @@ class Draft:
         self.dropped = 0
 
     @property
+    def now_ns(self) -> int:
+        """Time that the entry will have."""
+        return self._moment.time_ns
+
+    @property
     def sequence(self) -> int:
         """Number that the entry will have."""
         return self._moment.sequence

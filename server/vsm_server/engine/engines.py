@@ -8,7 +8,7 @@ from vsm.v1 import system_pb2, system_resource_pb2
 
 from vsm_server.engine import maintenance
 from vsm_server.engine.shell import Answer, Clock, Engine
-from vsm_server.journal.port import Journal
+from vsm_server.journal.port import Journal, Unusable
 from vsm_server.model.call import SERVER, Call
 from vsm_server.model.names import system_of
 from vsm_server.refusal import not_found
@@ -33,6 +33,7 @@ class Engines:
 
     async def start(self) -> None:
         """Read all logs and write that the server has begun; the first start founds the default system."""
+        await self._check_server_log()
         await self.server.start(self._server_version)
         systems = await self.server.read(lambda state: state.systems.logs())
         await self._forget_orphans(set(systems.values()))
@@ -110,6 +111,13 @@ class Engines:
         finally:
             if name not in self._by_system:
                 await engine.close()
+
+    async def _check_server_log(self) -> None:
+        """Without its own log the server would take the logs of all systems for those of closed ones."""
+        ends = {head.log: head.last for head in await self._journal.heads()}
+        if not ends.get(SERVER_LOG) and any(ends.values()):
+            message = "the log of the server itself is missing while logs of systems are there: restore a backup"
+            raise Unusable(message)
 
     async def _forget_orphans(self, known: set[str]) -> None:
         """Logs of systems that were closed while their log was still there."""

@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 # Commands that wait, of a priority; an algedonic one is turned away last.
 WAITING_MAX = 10_000
+WAITING_BYTES_MAX = 64 << 20  # event columns of the batches that wait for one engine
 PRIORITIES = (
     access_pb2.PRIORITY_ALGEDONIC,
     access_pb2.PRIORITY_CONTROL,
@@ -32,10 +33,11 @@ class Waiting(Generic[T]):
 
 
 class CommandQueue(Generic[T]):
-    """First in, first out, by priority. `events`: how many the batches that wait hold."""
+    """First in, first out, by priority. `events` and `bytes`: what the batches that wait hold."""
 
     def __init__(self) -> None:
         self.events = 0
+        self.bytes = 0
         self._waiting: dict[int, deque[Waiting[T]]] = {priority: deque() for priority in PRIORITIES}
 
     def __len__(self) -> int:
@@ -45,10 +47,11 @@ class CommandQueue(Generic[T]):
     def put(self, waiting: Waiting[T]) -> None:
         """Join the queue; Refusal OVERLOADED when it is full."""
         queue = self._waiting.get(waiting.call.priority, self._waiting[access_pb2.PRIORITY_NORMAL])
-        if len(queue) >= WAITING_MAX:
+        if len(queue) >= WAITING_MAX or self.bytes + _bytes(waiting) > WAITING_BYTES_MAX:
             raise Refusal(errors_pb2.ERROR_REASON_OVERLOADED, "too many commands wait; try again", metadata={"level": "queue"})
         queue.append(waiting)
         self.events += _events(waiting)
+        self.bytes += _bytes(waiting)
 
     def first(self) -> Waiting[T] | None:
         """The next one, left in its place."""
@@ -61,6 +64,7 @@ class CommandQueue(Generic[T]):
         """The next one; there is one."""
         waiting = next(queue for queue in self._waiting.values() if queue).popleft()
         self.events -= _events(waiting)
+        self.bytes -= _bytes(waiting)
         return waiting
 
     def take_all(self) -> list[Waiting[T]]:
@@ -68,9 +72,14 @@ class CommandQueue(Generic[T]):
         taken = [waiting for queue in self._waiting.values() for waiting in queue]
         for queue in self._waiting.values():
             queue.clear()
-        self.events = 0
+        self.events = self.bytes = 0
         return taken
 
 
 def _events(waiting: Waiting[T]) -> int:
     return waiting.command.count if isinstance(waiting.command, ReportBatch) else 0
+
+
+def _bytes(waiting: Waiting[T]) -> int:
+    message = waiting.command.message if isinstance(waiting.command, ReportBatch) else None
+    return 0 if message is None else message.ByteSize()

@@ -47,7 +47,7 @@ def columns_of(row: Row) -> dict[int, events_pb2.EventColumns]:
 async def recover(journal: Journal, log_name: str, system: str, expired: Callable[[], bool]) -> Recovered:
     """Read the newest good snapshot and replay what follows; lets others run whenever `expired` says so."""
     head = await journal.open_log(log_name)
-    state, whole = _from_snapshot(system, await journal.load(log_name))
+    state, whole = await asyncio.to_thread(_from_snapshot, system, await journal.load(log_name), head)
     position = state.sequence
     if position < head.oldest - 1:
         message = f"log {log_name} begins at {head.oldest} and no snapshot that can be read reaches so far: restore a backup"
@@ -64,8 +64,9 @@ async def recover(journal: Journal, log_name: str, system: str, expired: Callabl
     return Recovered(state, await journal.open_log(log_name), replayed, position)
 
 
-def _from_snapshot(system: str, found: Snapshot | None) -> tuple[State, bool]:
-    if found is None:
+def _from_snapshot(system: str, found: Snapshot | None, head: Head) -> tuple[State, bool]:
+    """Takes seconds for a large state: runs beside the loop, on a state that nobody else has. One ahead of the log is of no use."""
+    if found is None or found.position > head.last:
         return State(system), True
     try:
         return snapshot.read(system, {name: (section.version, section.body) for name, section in found.sections.items()})

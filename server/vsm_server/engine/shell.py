@@ -12,7 +12,7 @@ from vsm.v1 import log_pb2 as log
 from vsm_server.engine import recovery
 from vsm_server.engine.core import Core, Outcome, Settled, Turn, not_durable
 from vsm_server.engine.tail import Item, Tail
-from vsm_server.journal.port import Compacted, Journal, SpaceState
+from vsm_server.journal.port import Compacted, Journal, SpaceState, Unusable
 from vsm_server.model.call import SERVER, Call
 from vsm_server.model.decide import Start
 from vsm_server.model.state import State
@@ -111,8 +111,11 @@ class Engine:
         return self.ended.done()
 
     async def start(self, server_version: str) -> None:
-        """Read the log, then write that a server has begun to write it."""
+        """Read the log, then write that a server has begun to write it; Unusable when there is no room to."""
         await self._recover()
+        if self.journal.space().state is SpaceState.READ_ONLY:
+            message = "the disk is full: make room, then start again"
+            raise Unusable(message)
         await self.submit(Start(server_version), SERVER)
 
     async def submit(self, command: object, call: Call) -> Answer:

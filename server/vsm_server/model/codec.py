@@ -2,11 +2,13 @@
 
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from google.protobuf.message import Message
 
+ROWS_OF_A_PART = 1_000
 _LENGTH = struct.Struct("<Q")
 
 
@@ -47,4 +49,19 @@ def unpack_json(body: bytes) -> Any:
 
 def pack_messages(*messages: Message) -> bytes:
     """Messages, each serialised so that equal ones give equal bytes."""
-    return pack(message.SerializeToString(deterministic=True) for message in messages)
+    return pack(map(whole, messages))
+
+
+def whole(message: Message) -> bytes:
+    """A message, serialised so that equal ones give equal bytes."""
+    return message.SerializeToString(deterministic=True)
+
+
+def pack_rows(rows: Sequence[Any]) -> Iterator[bytes]:
+    """Parts of many plain rows each, made one by one; `unpack_rows` returns the rows."""
+    return (pack_json(rows[at : at + ROWS_OF_A_PART]) for at in range(0, len(rows), ROWS_OF_A_PART))
+
+
+def unpack_rows(parts: Iterable[bytes]) -> Iterator[Any]:
+    """What `pack_rows` took."""
+    return chain.from_iterable(map(unpack_json, parts))

@@ -1,7 +1,8 @@
 """Resource names: systems/{system}, systems/{system}/units/{unit} and their like. Checked at the edge, taken apart here."""
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 
 def leaf(name: str) -> str:
@@ -23,6 +24,10 @@ class SortedNames:
     def add(self, name: str) -> None:
         """Put it in its place; a name is added once."""
         bisect.insort(self._names, name)
+
+    def add_all(self, names: Iterable[str]) -> None:
+        """Put many in their places; each is added once."""
+        self._names = sorted(chain(self._names, names))
 
     def remove(self, name: str) -> None:
         """Take it out; it is there."""

@@ -59,10 +59,10 @@ class Producers:
             self._places.popitem(last=False)
 
     def encode(self) -> Iterator[bytes]:
-        """Parts of the section."""
-        return iter([codec.pack_json([[*key, *place] for key, place in self._places.items()])])
+        """Parts of the section, made one by one, of what is there now."""
+        return codec.pack_rows(list(self._places.items()))
 
     def decode(self, parts: list[bytes]) -> None:
         """Take over what `encode` gave."""
-        for subject, producer, *place in codec.unpack_json(parts[0]):
+        for (subject, producer), place in codec.unpack_rows(parts):
             self._places[subject, producer] = Place(*place)

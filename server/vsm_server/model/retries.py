@@ -36,28 +36,29 @@ class Retries:
     def __init__(self) -> None:
         self._first: OrderedDict[tuple[str, str], First] = OrderedDict()
 
-    def find(self, actor: str, request_id: str, asked: int) -> int | None:
-        """Sequence of the entry that answered this call before; Refusal REQUEST_ID_REUSED when the id asked something else."""
-        first = self._first.get((actor, request_id))
-        if first is None:
+    def find(self, key: tuple[str, str], asked: int, now_ns: int) -> int | None:
+        """Sequence of the entry that answered this (actor, request id) before; Refusal REQUEST_ID_REUSED when it asked something else."""
+        first = self._first.get(key)
+        if first is None or first.time_ns < now_ns - KEPT_NS:
             return None
         if first.digest != asked:
-            message = f"request_id {request_id} was used for another request"
-            named = {"request_id": request_id}
+            message = f"request_id {key[1]} was used for another request"
+            named = {"request_id": key[1]}
             raise Refusal(errors_pb2.ERROR_REASON_REQUEST_ID_REUSED, message, field="request_id", metadata=named)
         return first.sequence
 
     def answered(self, actor: str, request_id: str, first: First) -> None:
         """A call with a request id is in the log."""
         self._first[actor, request_id] = first
+        self._first.move_to_end((actor, request_id))
         while len(self._first) > RETRIES_MAX or next(iter(self._first.values())).time_ns < first.time_ns - KEPT_NS:
             self._first.popitem(last=False)
 
     def encode(self) -> Iterator[bytes]:
-        """Parts of the section."""
-        return iter([codec.pack_json([[*key, *first] for key, first in self._first.items()])])
+        """Parts of the section, made one by one, of what is there now."""
+        return codec.pack_rows(list(self._first.items()))
 
     def decode(self, parts: list[bytes]) -> None:
         """Take over what `encode` gave."""
-        for actor, request_id, *first in codec.unpack_json(parts[0]):
+        for (actor, request_id), first in codec.unpack_rows(parts):
             self._first[actor, request_id] = First(*first)

@@ -1,7 +1,7 @@
 """Signals of pain and pleasure: what is kept of them, and how facts change it."""
 
 import bisect
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import NamedTuple
@@ -53,6 +53,7 @@ class Signals:
         self._order: list[tuple[tuple[int, int], str]] = []
         self._open: dict[Likeness, str] = {}
         self._closed: deque[str] = deque()
+        self._held: Counter[tuple[int, bool]] = Counter()
         self.storms = Storms()
 
     def get(self, name: str) -> pb.Signal:
@@ -82,6 +83,11 @@ class Signals:
         """In the order of raising."""
         return (signal for signal in self._by_name.values() if signal.state in protocol.OPEN)
 
+    def held_by(self, level: int) -> tuple[int, int]:
+        """Open signals at a level, and how many of them are overdue."""
+        overdue = self._held[level, True]
+        return self._held[level, False] + overdue, overdue
+
     def newest_first(self, before: str, count_max: int) -> Iterator[pb.Signal]:
         """At most `count_max`, from the newest backwards, or from the one raised before the one named `before`."""
         end = bisect.bisect_left(self._order, (rank(before), "")) if before else len(self._order)
@@ -109,6 +115,7 @@ class Signals:
         for likeness in likenesses(signal):
             self._open.setdefault(likeness, signal.name)
         self.storms.raised(signal)
+        self._held[signal.level, signal.overdue] += 1
         self._schedule(signal.name)
 
     def changed(self, fact: log.SignalRepeated | log.SignalEscalated | log.SignalExpired) -> None:
@@ -127,8 +134,10 @@ class Signals:
     def _replace(self, now: pb.Signal) -> None:
         if not self.is_open(now.name):
             return
-        signal = _copy(now)
+        before, signal = self._by_name[now.name], _copy(now)
         self._by_name[signal.name] = signal
+        self._held[before.level, before.overdue] -= 1
+        self._held[signal.level, signal.overdue] += 1
         if signal.state not in protocol.OPEN:
             self._close(signal)
         self._schedule(signal.name)
@@ -152,11 +161,9 @@ class Signals:
 
     def encode(self) -> Iterator[bytes]:
         """Parts of the section, made one by one, of what is there now."""
-        kept = [(signal, self.answers(name)) for name, signal in self._by_name.items()]
-        return chain(
-            [codec.pack_json([list(self._closed), self.storms.times()])],
-            (codec.pack_messages(signal, *answers) for signal, answers in kept),
-        )
+        head = codec.pack_json([list(self._closed), self.storms.times()])
+        signals, answers = list(self._by_name.items()), dict(self._answers)
+        return chain([head], (codec.pack_messages(signal, *answers.get(name, ())) for name, signal in signals))
 
     def decode(self, parts: list[bytes]) -> None:
         """Take over what `encode` gave; the state is empty before."""
@@ -174,6 +181,7 @@ class Signals:
 
     def _unlike(self, signal: pb.Signal) -> None:
         self.storms.closed(signal)
+        self._held[signal.level, signal.overdue] -= 1
         for likeness in likenesses(signal):
             if self._open.get(likeness) == signal.name:
                 del self._open[likeness]

@@ -5,9 +5,7 @@ signals at that level whose last deadline has not passed; 1 while it holds none.
 not do is STOPPED and not measured.
 """
 
-from collections.abc import Iterable
-
-from vsm.v1 import algedonic_pb2, operations_pb2
+from vsm.v1 import operations_pb2
 from vsm.v1 import subsystem_pb2 as sub
 from vsm.v1 import system_pb2 as pb
 
@@ -22,9 +20,8 @@ _ABSENT = {
 
 def status_of(state: State, now_ns: int) -> pb.GetStatusResponse:
     """Each subsystem, and what follows for the whole."""
-    open_signals = list(state.signals.open_signals())
     measured = [_operations(state, now_ns)]
-    measured += [_level(level, open_signals) for level in (sub.SUBSYSTEM_S3, sub.SUBSYSTEM_S4, sub.SUBSYSTEM_S5)]
+    measured += [_level(state, level) for level in (sub.SUBSYSTEM_S3, sub.SUBSYSTEM_S4, sub.SUBSYSTEM_S5)]
     response = pb.GetStatusResponse(viability=min(one.health for one in measured), sequence=state.sequence)
     absent = [pb.SubsystemStatus(subsystem=which, state=pb.SUBSYSTEM_STATE_STOPPED, reason=reason) for which, reason in _ABSENT.items()]
     response.subsystems.extend(sorted([*measured, *absent], key=lambda one: one.subsystem))
@@ -42,11 +39,10 @@ def _operations(state: State, now_ns: int) -> pb.SubsystemStatus:
     return status
 
 
-def _level(level: sub.Subsystem, open_signals: Iterable[algedonic_pb2.Signal]) -> pb.SubsystemStatus:
-    held = [signal for signal in open_signals if signal.level == level]
-    overdue = sum(signal.overdue for signal in held)
-    health = 1.0 if not held else 1.0 - overdue / len(held)
-    reason = f"{overdue} of {len(held)} open signals are overdue" if held else "it holds no open signal: counted as well"
+def _level(state: State, level: sub.Subsystem) -> pb.SubsystemStatus:
+    count, overdue = state.signals.held_by(level)
+    health = 1.0 if not count else 1.0 - overdue / count
+    reason = f"{overdue} of {count} open signals are overdue" if count else "it holds no open signal: counted as well"
     return _status(level, health, reason)
 
 

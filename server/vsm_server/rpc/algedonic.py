@@ -18,7 +18,7 @@ from vsm_server.rpc.asking import call_of, listed, not_spoken_for
 from vsm_server.rpc.errors import Context
 
 # Signals looked at for one page of a filtered list; a page may be short, its token goes on.
-SCANNED_MAX = 20_000
+SCANNED_MAX = 5_000
 # S3* stands beside S3.
 _HEIGHT = {subsystem_pb2.SUBSYSTEM_S3_STAR: subsystem_pb2.SUBSYSTEM_S3}
 _BODIES = ("signal_raised", "signal_repeated", "signal_acknowledged", "signal_escalated", "signal_expired")
@@ -106,8 +106,9 @@ def _page(state: State, request: pb.ListSignalsRequest, before: str) -> pb.ListS
     size = paging.size_of(request.page_size)
     scanned = list(state.signals.newest_first(before, SCANNED_MAX))
     found = list(islice((signal for signal in scanned if _passes(signal, request)), size))
-    response = pb.ListSignalsResponse(signals=found)
-    last = found[-1] if len(found) == size else scanned[-1] if scanned else None
+    page, cut = paging.fitting(found, size)
+    response = pb.ListSignalsResponse(signals=page)
+    last = page[-1] if cut or len(page) == size else scanned[-1] if scanned else None
     if last is not None and next(state.signals.newest_first(last.name, 1), None) is not None:
         response.next_page_token = paging.token_after(last.name)
     return response

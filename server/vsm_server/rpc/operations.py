@@ -38,8 +38,9 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         engine = self._engines.system(request.parent)
         after, size = paging.name_before(request.page_token), paging.size_of(request.page_size)
         units, here = await listed(engine, lambda state: state.units.page(after, size + 1))
-        token = paging.token_after(leaf(units[size - 1].name)) if len(units) > size else ""
-        return pb.ListUnitsResponse(units=units[:size], next_page_token=token, resume_token=here)
+        page, more = paging.fitting(units, size)
+        token = paging.token_after(leaf(page[-1].name)) if more else ""
+        return pb.ListUnitsResponse(units=page, next_page_token=token, resume_token=here)
 
     async def UpdateUnit(self, request: pb.UpdateUnitRequest, _: Context) -> pb.UpdateUnitResponse:
         """As changed."""

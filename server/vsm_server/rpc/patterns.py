@@ -31,8 +31,9 @@ class PatternServicer(patterns_pb2_grpc.PatternServiceServicer):
         engine = self._engines.system(request.parent)
         after, size = paging.name_before(request.page_token), paging.size_of(request.page_size)
         patterns, here = await listed(engine, lambda state: state.patterns.page(after, size + 1))
-        token = paging.token_after(patterns[size - 1].name) if len(patterns) > size else ""
-        return pb.ListPatternsResponse(patterns=patterns[:size], next_page_token=token, resume_token=here)
+        page, more = paging.fitting(patterns, size)
+        token = paging.token_after(page[-1].name) if more else ""
+        return pb.ListPatternsResponse(patterns=page, next_page_token=token, resume_token=here)
 
     async def UpdatePattern(self, request: pb.UpdatePatternRequest, _: Context) -> pb.UpdatePatternResponse:
         """As changed."""

@@ -42,8 +42,9 @@ class SystemServicer(system_pb2_grpc.SystemServiceServicer):
         after = paging.name_before(request.page_token)
         systems = await self._engines.server.read(lambda state: state.systems.page(after, len(state.systems)))
         seen = [system for system in systems if who.covers_system(system.name)]
-        token = paging.token_after(seen[size - 1].name) if len(seen) > size else ""
-        return pb.ListSystemsResponse(systems=seen[:size], next_page_token=token)
+        page, more = paging.fitting(seen, size)
+        token = paging.token_after(page[-1].name) if more else ""
+        return pb.ListSystemsResponse(systems=page, next_page_token=token)
 
     async def UpdateSystem(self, request: pb.UpdateSystemRequest, _: Context) -> pb.UpdateSystemResponse:
         """As changed."""
