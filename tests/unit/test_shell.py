@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from vsm.v1 import access_pb2, errors_pb2, operations_pb2
+from vsm.v1 import subsystem_pb2 as sub
 
 from tests.unit.scene import (
     ANN,
