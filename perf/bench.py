@@ -127,7 +127,7 @@ def parsed() -> argparse.Namespace:
 def main() -> int:
     arguments = parsed()
     names = arguments.only or list(BENCHES)
-    before = os.getloadavg()[0]
+    head, before = commit(), os.getloadavg()[0]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         figures = runner.run(measure(names, arguments))
     print(table(figures))
@@ -138,7 +138,7 @@ def main() -> int:
         print(f"The machine was busy with other work (load {before:.1f} at the start): times on the clock say little, ratios more.")
     output = arguments.output or (None if arguments.only else RESULTS)
     if output is not None:
-        found = {"taken": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "commit": commit(), "short": arguments.short}
+        found = {"taken": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "commit": head, "short": arguments.short}
         found |= {"machine": machine(), "load_before": before, "versions": versions(), "figures": as_found(figures), "tables": tables}
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
