@@ -1,7 +1,7 @@
 """A state from snapshot and log."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -44,10 +44,14 @@ def columns_of(row: Row) -> dict[int, events_pb2.EventColumns]:
     return {index: events_pb2.EventColumns.FromString(body) for index, body in row.columns}
 
 
-async def recover(journal: Journal, log_name: str, system: str, expired: Callable[[], bool]) -> Recovered:
+# Runs a function with its arguments beside the loop, and returns what it returns.
+Aside = Callable[..., Awaitable[tuple[State, bool]]]
+
+
+async def recover(journal: Journal, log_name: str, system: str, expired: Callable[[], bool], aside: Aside = asyncio.to_thread) -> Recovered:
     """Read the newest good snapshot and replay what follows; lets others run whenever `expired` says so."""
     head = await journal.open_log(log_name)
-    state, whole = await asyncio.to_thread(_from_snapshot, system, await journal.load(log_name), head)
+    state, whole = await aside(_from_snapshot, system, await journal.load(log_name), head)
     position = state.sequence
     if position < head.oldest - 1:
         message = f"log {log_name} begins at {head.oldest} and no snapshot that can be read reaches so far: restore a backup"
