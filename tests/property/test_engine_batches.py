@@ -102,9 +102,12 @@ def _seen(site: Site) -> list[Seen]:
     return sorted(told, key=lambda seen: seen[:2])
 
 
-def _felt(site: Site) -> list[tuple[object, ...]]:
-    """Signals, with how often each was felt."""
-    return sorted((one.source, one.description, one.severity, one.repeat_count) for one in site.core.state.signals.open_signals())
+def _felt(site: Site) -> dict[tuple[str, int], int]:
+    """How often each source was felt at each severity; in a storm the words depend on who came first."""
+    felt: dict[tuple[str, int], int] = {}
+    for one in site.core.state.signals.open_signals():
+        felt[one.source, one.severity] = felt.get((one.source, one.severity), 0) + 1 + one.repeat_count
+    return felt
 
 
 @settings(max_examples=60)
