@@ -28,7 +28,7 @@ from vsm_server.refusal import Refusal
 T = TypeVar("T")
 
 COMMANDS_MAX = 256  # commands of a turn, and batches of one entry
-EVENTS_MAX = 4_000  # events of the batches that share an entry
+EVENTS_MAX = 2_500  # events of the batches that share an entry
 # Columns of batches that share an entry; one batch alone may have as much.
 COLUMNS_BYTES_MAX = 1 << 20
 # Deadlines looked at in one turn; what is left goes on in the next.
@@ -268,7 +268,8 @@ class Core(Generic[T]):
 
     def _fall_due(self, now_ns: int, out: _Written) -> None:
         due = self.state.deadlines.take(now_ns, DUE_MAX)
-        silent = [key for kind, key in due if kind == SILENCE and self._deaf_until_ns(key) <= now_ns]
+        # By name, not by when they were last looked at: that is of the index alone, and facts follow from facts.
+        silent = sorted(key for kind, key in due if kind == SILENCE and self._deaf_until_ns(key) <= now_ns)
         if self._gather_until_ns and (silent or now_ns >= self._gather_until_ns):
             self._flush_heartbeats(now_ns, out)
         others = [one for one in due if one.kind != SILENCE]

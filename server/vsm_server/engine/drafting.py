@@ -57,6 +57,7 @@ class Draft:
 
     def batch(self, batch: ReportBatch, actor: str) -> None:
         """An event batch that is new. Its events reach the operators in `conclude`, with those of the others."""
+        batch = batches.fresh(self._state.producers, batch, actor)
         fact, taken = batches.report(self._state.units, batch, actor)
         if batch.message is not None and taken is not None:
             self.columns.append((len(self._facts), batch.message.SerializeToString(deterministic=True)))

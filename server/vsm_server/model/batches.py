@@ -1,7 +1,9 @@
 """Decisions about event batches: which events are taken, which batch is new."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +12,9 @@ from vsm.v1 import log_pb2 as log
 
 from vsm_server.model.producers import Producers
 from vsm_server.model.units import Units
-from vsm_server.operators.batch import Part
+from vsm_server.operators.batch import Part, read_batch
 from vsm_server.operators.columns import Columns, Words
+from vsm_server.operators.cutting import behind
 
 AHEAD_MAX_NS = 5_000_000_000  # event time ahead of arrival
 RETENTION_NS = 24 * 3600 * 1_000_000_000
@@ -26,11 +29,11 @@ TIME_OUT_OF_RANGE = pb.REJECTION_REASON_TIME_OUT_OF_RANGE
 
 @dataclass(frozen=True, slots=True)
 class ReportBatch:
-    """A batch as the edge has read it.
+    """A batch as the edge has read it, or several small ones of a stream that follow one another, read as one.
 
     `columns` and `message` are None when the batch cannot be read; `malformed` then says why. `refused` are the events that are
     refused whatever the state, by position, each with its reason and words. `receive_ns` stands for a time of 0. `producer` is empty
-    outside of streams.
+    outside of streams. `counts`: events of each batch where there are several, the last of which is `batch_number`.
     """
 
     receive_ns: int
@@ -45,6 +48,12 @@ class ReportBatch:
     applied: pb.Attenuation | None = None
     request_id: str = ""
     digest: int = 0
+    counts: tuple[int, ...] = ()
+
+    @property
+    def first_number(self) -> int:
+        """Number of the first batch; `batch_number` where there is one."""
+        return self.batch_number - max(len(self.counts) - 1, 0)
 
 
 @dataclass(slots=True)
@@ -67,8 +76,23 @@ class _Refusals:
 
 
 def is_new(producers: Producers, batch: ReportBatch, actor: str) -> bool:
-    """Whether the batch must be applied; batches outside of streams always. Refusals as Producers.is_new."""
-    return not batch.producer or producers.is_new((actor, batch.producer), batch.epoch, batch.batch_number)
+    """Whether any of it must be applied; batches outside of streams always. Refusals as Producers.is_new."""
+    return not batch.producer or producers.is_new((actor, batch.producer), batch.epoch, batch.first_number, batch.batch_number)
+
+
+def fresh(producers: Producers, batch: ReportBatch, actor: str) -> ReportBatch:
+    """What must be applied of a batch that is new: of several, those that are not in the log.
+
+    A stream whose batches still waited when another of its producer began leaves such an overlap.
+    """
+    known = producers.expected((actor, batch.producer), batch.epoch) - batch.first_number if len(batch.counts) > 1 else 0
+    if not known or batch.message is None:
+        return batch
+    counts, start = batch.counts[known:], sum(batch.counts[:known])
+    message = behind(batch.message, start)
+    columns, _ = read_batch(pb.EventBatch(columns=message), batch.receive_ns)
+    refused = [(at - start, reason, detail) for at, reason, detail in batch.refused if at >= start]
+    return replace(batch, count=sum(counts), columns=columns, message=message, refused=refused, counts=counts if len(counts) > 1 else ())
 
 
 def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsReported, Part | None]:
@@ -82,6 +106,8 @@ def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsRepo
         request_id=batch.request_id,
         request_digest=batch.digest,
         count=batch.count,
+        first_batch_number=batch.first_number if batch.counts else 0,
+        batch_counts=batch.counts,
     )
     if batch.applied is not None:
         fact.applied.CopyFrom(batch.applied)
@@ -94,7 +120,7 @@ def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsRepo
     _refuse_times(refusals, batch.columns, batch.receive_ns)
     slots = unit_slots(batch.columns.unit, units)
     _refuse_units(refusals, batch.columns.unit, slots)
-    _tell(fact, refusals, batch.batch_number)
+    _tell(fact, refusals)
     return fact, Part(batch.columns, refusals.keep, slots)
 
 
@@ -144,13 +170,16 @@ def _refuse_units(refusals: _Refusals, words: Words, slots: NDArray[np.int32]) -
     refusals.refuse(unknown, UNIT_UNKNOWN, lambda at: f"no unit {words.dictionary[words.index[at]]!r} is registered")
 
 
-def _tell(fact: log.EventsReported, refusals: _Refusals, batch_number: int) -> None:
+def _tell(fact: log.EventsReported, refusals: _Refusals) -> None:
     if not refusals.told:
         return
     fact.rejected_index.extend(np.flatnonzero(~refusals.keep).tolist())
     first = sorted(refusals.told, key=lambda rejection: rejection.index)[:REJECTIONS_TOLD]
+    starts = [0, *accumulate(fact.batch_counts[:-1])]
     for rejection in first:
-        rejection.batch_number = batch_number
+        at = bisect_right(starts, rejection.index) - 1
+        rejection.batch_number = fact.first_batch_number + at if fact.first_batch_number else fact.batch_number
+        rejection.index -= starts[at]
     fact.rejections.extend(first)
 
 

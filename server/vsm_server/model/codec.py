@@ -58,10 +58,15 @@ def whole(message: Message) -> bytes:
 
 
 def pack_rows(rows: Sequence[Any]) -> Iterator[bytes]:
-    """Parts of many plain rows each, made one by one; `unpack_rows` returns the rows."""
-    return (pack_json(rows[at : at + ROWS_OF_A_PART]) for at in range(0, len(rows), ROWS_OF_A_PART))
+    """Parts of many plain rows each, made one by one, behind their number; `unpack_rows` returns the rows."""
+    parts = (pack_json(rows[at : at + ROWS_OF_A_PART]) for at in range(0, len(rows), ROWS_OF_A_PART))
+    return chain([pack_json(len(rows))], parts)
 
 
-def unpack_rows(parts: Iterable[bytes]) -> Iterator[Any]:
-    """What `pack_rows` took."""
-    return chain.from_iterable(map(unpack_json, parts))
+def unpack_rows(parts: Sequence[bytes]) -> list[Any]:
+    """What `pack_rows` took; ValueError when some are missing."""
+    rows = list(chain.from_iterable(map(unpack_json, parts[1:])))
+    if not parts or unpack_json(parts[0]) != len(rows):
+        message = f"{len(rows)} rows are not as many as there were"
+        raise ValueError(message)
+    return rows

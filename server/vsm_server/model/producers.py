@@ -43,13 +43,17 @@ class Producers:
             raise Refusal(errors_pb2.ERROR_REASON_PRODUCER_FENCED, message)
         return place if epoch == place.epoch else Place(epoch, 0, 0)
 
-    def is_new(self, key: tuple[str, str], epoch: int, batch_number: int) -> bool:
-        """Whether the batch comes next (False: it is in the log already); Refusal BATCH_OUT_OF_SEQUENCE for a gap."""
-        expected = self.check_epoch(*key, epoch).batch_number + 1
-        if batch_number > expected:
-            message = f"batch {batch_number} came where {expected} must come"
+    def is_new(self, key: tuple[str, str], epoch: int, first: int, last: int) -> bool:
+        """Whether a batch from `first` to `last` is not in the log yet; Refusal BATCH_OUT_OF_SEQUENCE for a gap before them."""
+        expected = self.expected(key, epoch)
+        if first > expected:
+            message = f"batch {first} came where {expected} must come"
             raise Refusal(errors_pb2.ERROR_REASON_BATCH_OUT_OF_SEQUENCE, message, metadata={"expected": str(expected)})
-        return batch_number == expected
+        return last >= expected
+
+    def expected(self, key: tuple[str, str], epoch: int) -> int:
+        """Number of the batch that comes next; Refusal as check_epoch."""
+        return self.check_epoch(*key, epoch).batch_number + 1
 
     def reported(self, key: tuple[str, str], place: Place) -> None:
         """A batch is in the log."""

@@ -29,6 +29,7 @@ _NAME = re.compile(r"[a-z0-9_.\-]{1,63}")
 _NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_.-"
 _NAME_BYTES_MAX = 63  # a kind, a unit, the name of a measure or label
 _NAME_RULE = "1 to 63 bytes of a-z, 0-9, '_', '-', '.'"
+FEW_WORDS_MAX = 16  # words that are looked at one by one rather than all together
 _QUOTED_CHARACTERS_MAX = 64  # of a wrong word that a refusal quotes
 # No UTF-8 character is longer than 4 bytes: fewer characters than this need no counting.
 _LABEL_CHARACTERS_SAFE = LABEL_BYTES_MAX // 4
@@ -72,7 +73,10 @@ def refuse(columns: Columns) -> list[Rejected]:
     for rejected in _name_faults(columns):
         found.setdefault(rejected.row, rejected)
     for name, values in columns.measures.items():
-        for row in np.flatnonzero(np.isinf(values)).tolist():
+        infinite = np.isinf(values)
+        if not infinite.any():
+            continue
+        for row in np.flatnonzero(infinite).tolist():
             detail = f"measures.{_cut(name)}: {values[row]} is not finite"
             found.setdefault(row, Rejected(row, events_pb2.REJECTION_REASON_MEASURE_INFINITE, detail))
     return [found[row] for row in sorted(found)]
@@ -130,8 +134,9 @@ def _without_empty(words: Words) -> Words:
 
 def _name_faults(columns: Columns) -> Iterator[Rejected]:
     reason = events_pb2.REJECTION_REASON_NAME_INVALID
-    for row in np.flatnonzero(columns.kind.index == ABSENT).tolist():
-        yield Rejected(row, reason, f"kind: missing, {_NAME_RULE} allowed")
+    missing = columns.kind.index == ABSENT
+    if missing.any():
+        yield from (Rejected(row, reason, f"kind: missing, {_NAME_RULE} allowed") for row in np.flatnonzero(missing).tolist())
     for column, words in (("kind", columns.kind), ("unit", columns.unit)):
         if not _all_names(words.dictionary):
             wrong = [i for i, word in enumerate(words.dictionary) if not _NAME.fullmatch(word)]
@@ -158,13 +163,11 @@ def _misnamed(columns: Columns) -> Iterator[tuple[str, int]]:
 
 
 def _all_names(dictionary: Sequence[str]) -> bool:
-    """Whether every word is a name, in one pass over their bytes; also false for some that are, never true for one that is not."""
-    text = "\n".join(dictionary).encode() + b"\n"
-    if text.translate(None, _NAME_BYTES) != b"\n" * len(dictionary):
-        return not dictionary
-    ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n"))
-    lengths = np.diff(ends, prepend=-1) - 1
-    return bool(lengths.min() >= 1 and lengths.max() <= _NAME_BYTES_MAX)
+    """Whether every word is a name, in one pass over their bytes."""
+    if len(dictionary) <= FEW_WORDS_MAX:
+        return all(map(_NAME.fullmatch, dictionary))
+    lengths = list(map(len, dictionary))
+    return min(lengths) >= 1 and max(lengths) <= _NAME_BYTES_MAX and not "".join(dictionary).encode().translate(None, _NAME_BYTES)
 
 
 def _rows_of(words: Words, positions: Sequence[int]) -> Iterator[tuple[int, str]]:

@@ -1,6 +1,7 @@
 """Batches of one log entry joined into what the operators observe, and one event back as a message."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ def join(parts: Sequence[Part], sequence: int) -> Observed:
     starts = np.cumsum([0, *(part.columns.count for part in parts)])
     position = np.concatenate([rows + start for rows, start in zip(kept, starts, strict=False)] or [np.zeros(0, np.int64)])
     slots = np.concatenate([part.unit_slot[rows] for part, rows in zip(parts, kept, strict=True)] or [np.zeros(0, np.int32)])
-    joined = _concatenate([part.columns for part in parts], kept)
+    joined = _concatenate([part.columns for part in parts], kept, slots)
     if joined.count and (joined.time[1:] < joined.time[:-1]).any():
         order = np.argsort(joined.time, kind="stable")
         joined, position, slots = take(joined, order), position[order], slots[order]
@@ -58,18 +59,37 @@ def event_at(columns: Columns, row: int) -> events_pb2.Event:
     )
 
 
-def _concatenate(parts: Sequence[Columns], kept: Sequence[NDArray[np.int64]]) -> Columns:
+def _concatenate(parts: Sequence[Columns], kept: Sequence[NDArray[np.int64]], slots: NDArray[np.int32]) -> Columns:
     taken = [part if len(rows) == part.count else take(part, rows) for part, rows in zip(parts, kept, strict=True)]
     if len(taken) == 1:
         return taken[0]
     return Columns(
         sum(part.count for part in taken),
         np.concatenate([part.time for part in taken] or [np.zeros(0, np.int64)]),
-        _merge([(part.unit, part.count) for part in taken]),
+        _merge_units(taken, slots),
         _merge([(part.kind, part.count) for part in taken]),
         {name: np.concatenate([_numbers(part, name) for part in taken]) for name in _names(part.measures for part in taken)},
         {name: _merge([(part.labels.get(name), part.count) for part in taken]) for name in _names(part.labels for part in taken)},
     )
+
+
+def _merge_units(parts: Sequence[Columns], slots: NDArray[np.int32]) -> Words:
+    """The units of all parts by their slots: many words that mostly return in each part, looked at once.
+
+    An event without a slot has no unit, or one that is not registered: then words are merged as in any column.
+    """
+    absent = np.concatenate([part.unit.index for part in parts] or [np.zeros(0, np.uint32)]) == ABSENT
+    if not np.array_equal(absent, slots < 0):
+        return _merge([(part.unit, part.count) for part in parts])
+    starts = np.cumsum([0, *(len(part.unit.dictionary) for part in parts)])
+    words = tuple(chain.from_iterable(part.unit.dictionary for part in parts))
+    places = np.concatenate([part.unit.index + start for part, start in zip(parts, starts, strict=False)] or [np.zeros(0, np.uint32)])
+    row_of = np.full(int(slots.max(initial=-1)) + 2, -1, np.int64)
+    row_of[slots] = np.arange(len(slots))
+    present = np.flatnonzero(row_of[:-1] >= 0)
+    index_of = np.full(len(row_of), ABSENT, np.uint32)
+    index_of[present] = np.arange(len(present))
+    return Words(tuple(words[place] for place in places[row_of[present]].tolist()), index_of[slots])
 
 
 def _merge(parts: Sequence[tuple[Words | None, int]]) -> Words:
