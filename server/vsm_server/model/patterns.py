@@ -8,7 +8,7 @@ from vsm.v1 import patterns_pb2 as pb
 
 from vsm_server.model import codec
 from vsm_server.model.names import SortedNames
-from vsm_server.operators.patterns import PatternInvalid, PatternOperator, PatternUnsupported, compile_pattern
+from vsm_server.operators.patterns import PatternCounts, PatternInvalid, PatternOperator, PatternUnsupported, compile_pattern
 from vsm_server.refusal import not_found
 
 VERSION = 1
@@ -52,6 +52,11 @@ class Patterns:
     def broken(self) -> dict[str, str]:
         """Patterns that are kept but cannot run on this server, with the reason."""
         return dict(self._broken)
+
+    def counts(self, name: str) -> PatternCounts:
+        """What it has seen since it was set; zeros while it does not run. Refusal NOT_FOUND."""
+        runs = not self.get(name).disabled and name not in self._broken
+        return self._operator.statistics(name) if runs else PatternCounts()
 
     def is_armed(self, name: str, key: Key) -> bool:
         """Whether the next crossing for this key is told."""

@@ -44,3 +44,19 @@ class PatternServicer(patterns_pb2_grpc.PatternServiceServicer):
         """It is gone."""
         await self._engines.system(request.name).submit(request, call_of(request))
         return pb.DeletePatternResponse()
+
+    async def GetPatternStatistics(self, request: pb.GetPatternStatisticsRequest, _: Context) -> pb.GetPatternStatisticsResponse:
+        """What it has seen since it was set; zeros while it is disabled."""
+        counts = await self._engines.system(request.name).read(lambda state: state.patterns.counts(request.name))
+        return pb.GetPatternStatisticsResponse(
+            event_count=counts.events,
+            matched_event_count=counts.matched,
+            detection_count=counts.detections,
+            suppressed_count=counts.suppressed,
+            late_event_count=counts.late,
+            keyless_event_count=counts.keyless,
+            type_mismatch_count=counts.mismatched,
+            partial_match_count=counts.windowed,
+            evicted_match_count=counts.evicted,
+            approximate=counts.approximate,
+        )
