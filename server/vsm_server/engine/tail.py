@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from vsm.v1 import log_pb2 as log
+from vsm.v1 import subsystem_pb2 as sub
 
 ENTRIES_MAX = 1_024  # last entries of a log in memory
 BYTES_MAX = 1 << 20  # their size, event columns left out
@@ -21,6 +22,7 @@ class Item:
     entry: log.Entry
     checksum: int
     has_signals: bool
+    is_critical: bool
     has_columns: bool
     size_bytes: int
 
@@ -29,7 +31,9 @@ class Item:
         """What watchers ask of an entry, found once."""
         bodies = {fact.WhichOneof("body") or "" for fact in entry.facts}
         has_signals = any(body.startswith("signal_") for body in bodies)
-        return cls(entry, checksum, has_signals, "events_reported" in bodies, size_bytes)
+        critical = sub.SEVERITY_CRITICAL
+        is_critical = has_signals and any(fact.signal_raised.signal.severity == critical for fact in entry.facts)
+        return cls(entry, checksum, has_signals, is_critical, "events_reported" in bodies, size_bytes)
 
 
 class Tail:
@@ -82,12 +86,11 @@ class Tail:
         begun(future)
         waiters = self._signal_waiters if signals_only else self._waiters
         waiters[future] = None
+        timer = asyncio.get_running_loop().call_later(timeout_s, _end, future)
         try:
-            async with asyncio.timeout(timeout_s):
-                await future
-        except TimeoutError:
-            pass
+            await future
         finally:
+            timer.cancel()
             waiters.pop(future, None)
 
     @contextmanager
@@ -110,9 +113,13 @@ class Tail:
         _wake_in_slices(woken)
 
 
+def _end(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
 def _wake_in_slices(waiters: list["asyncio.Future[None]"]) -> None:
-    for future in waiters[:SLICE]:
-        if not future.done():
-            future.set_result(None)
+    for waiter in waiters[:SLICE]:
+        _end(waiter)
     if len(waiters) > SLICE:
         asyncio.get_running_loop().call_soon(_wake_in_slices, waiters[SLICE:])

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from vsm.v1 import errors_pb2, subsystem_pb2, watch_pb2
+from vsm.v1 import errors_pb2, watch_pb2
 
 from vsm_server.engine.resume import Position
 from vsm_server.engine.shell import Engine
@@ -14,6 +14,7 @@ from vsm_server.engine.tail import Item
 from vsm_server.engine.watch import Compact, Watch
 from vsm_server.refusal import Refusal, not_found
 from vsm_server.rpc import caller
+from vsm_server.rpc.endings import running_task
 from vsm_server.rpc.errors import Context, StreamEnded
 
 HEARTBEAT_DEFAULT_S = 10.0
@@ -60,6 +61,9 @@ class Following:
         self._view = view
         self._context = context
         self._token = watch.position.token()
+        self._loop = asyncio.get_running_loop()
+        self._task = running_task()
+        self._slow = False
         self._ending = caller.ending()
         self._ending.add_done_callback(lambda _: watch.interrupt())
 
@@ -81,7 +85,7 @@ class Following:
         self._refuse_end()
         try:
             items = await self._watch.next(timeout_s)
-            if items and self._engine.tail.watcher_count > ALONE_MAX and not any(map(_is_critical, items)):
+            if items and self._engine.tail.watcher_count > ALONE_MAX and not any(item.is_critical for item in items):
                 await asyncio.sleep(PAUSE_S)
                 items += await self._watch.next(0.0)
         except Compact as compact:
@@ -111,13 +115,22 @@ class Following:
         if not shown:
             beat = watch_pb2.Heartbeat()
             beat.send_time.FromNanoseconds(self._engine.now_ns())
+        timer = self._loop.call_later(WRITE_MAX_S, self._give_up)
         try:
-            async with asyncio.timeout(WRITE_MAX_S):
-                await self._context.write(self._view.response(token, shown, beat))
-        except TimeoutError:
+            await self._context.write(self._view.response(token, shown, beat))
+        except asyncio.CancelledError:
+            if not self._slow:
+                raise
+            self._task.uncancel()
             slow = Refusal(errors_pb2.ERROR_REASON_SLOW_CONSUMER, f"a message was not read within {WRITE_MAX_S:g} s; go on from the token")
             raise self._ended(slow) from None
+        finally:
+            timer.cancel()
         self._token = token
+
+    def _give_up(self) -> None:
+        self._slow = True
+        self._task.cancel()
 
     def _refuse_end(self) -> None:
         if self._ending.done():
@@ -127,8 +140,3 @@ class Following:
 
     def _ended(self, cause: Refusal) -> StreamEnded:
         return StreamEnded(cause, resume_token=self._token, oldest_sequence=self._engine.oldest_sequence)
-
-
-def _is_critical(item: Item) -> bool:
-    facts = item.entry.facts if item.has_signals else ()
-    return any(fact.signal_raised.signal.severity == subsystem_pb2.SEVERITY_CRITICAL for fact in facts)
