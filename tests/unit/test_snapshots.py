@@ -276,11 +276,17 @@ async def test_an_empty_log_is_not_trimmed() -> None:
 def test_a_clock_that_jumps_does_not_empty_the_log() -> None:
     """A cut moves on by at most a tenth of the retention at once; back it does not go beyond the aim."""
     schedule = Schedule()
-    columns, entries = schedule.cuts_ns(LOG, T0)
+    columns, entries = schedule.cuts_ns(LOG, T0, 0)
     assert (columns, entries) == (T0 - DAY_NS, T0 - 30 * DAY_NS)
-    jumped = schedule.cuts_ns(LOG, T0 + 365 * DAY_NS)
+    jumped = schedule.cuts_ns(LOG, T0 + 365 * DAY_NS, 0)
     assert (jumped[0] - columns, jumped[1] - entries) == (DAY_NS // 10, 3 * DAY_NS)
-    assert schedule.cuts_ns(LOG, T0 + S) == (T0 + S - DAY_NS, T0 + S - 30 * DAY_NS)
+    assert schedule.cuts_ns(LOG, T0 + S, 0) == (T0 + S - DAY_NS, T0 + S - 30 * DAY_NS)
+
+
+def test_a_server_that_starts_a_year_later_does_not_empty_the_log() -> None:
+    """Retention goes on from where the server before left it, a tenth at a time, whether it rested or its clock was set."""
+    columns, entries = Schedule().cuts_ns(LOG, T0 + 365 * DAY_NS, T0)
+    assert (columns, entries) == (T0 - DAY_NS + DAY_NS // 10, T0 - 27 * DAY_NS)
 
 
 def test_a_snapshot_is_wanted_after_time_or_bytes() -> None:

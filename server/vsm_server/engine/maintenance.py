@@ -27,6 +27,7 @@ class Schedule:
 
     def __init__(self) -> None:
         self._snapshot_ns: dict[str, int] = {}
+        self._has_snapshot: set[str] = set()
         self._snapshot_bytes: dict[str, int] = {}
         self._columns_cut_ns: dict[str, int] = {}
         self._entries_cut_ns: dict[str, int] = {}
@@ -40,20 +41,26 @@ class Schedule:
 
     def snapshot_taken(self, log_name: str, now_ns: int, log_bytes: int) -> None:
         """The next one counts from here."""
+        self._has_snapshot.add(log_name)
         self._snapshot_ns[log_name] = now_ns
         self._snapshot_bytes[log_name] = log_bytes
 
-    def cuts_ns(self, log_name: str, now_ns: int) -> tuple[int, int]:
-        """Times before which event columns and entries go now."""
+    def has_snapshot(self, log_name: str) -> bool:
+        """Whether this server has written one."""
+        return log_name in self._has_snapshot
+
+    def cuts_ns(self, log_name: str, now_ns: int, since_ns: int) -> tuple[int, int]:
+        """Times before which event columns and entries go now; `since_ns`: when the log was looked after last, before this server."""
         return (
-            _moved(self._columns_cut_ns, log_name, now_ns, snapshots.COLUMNS_KEPT_NS),
-            _moved(self._entries_cut_ns, log_name, now_ns, snapshots.ENTRIES_KEPT_NS),
+            _moved(self._columns_cut_ns, log_name, (now_ns, since_ns), snapshots.COLUMNS_KEPT_NS),
+            _moved(self._entries_cut_ns, log_name, (now_ns, since_ns), snapshots.ENTRIES_KEPT_NS),
         )
 
 
-def _moved(cuts: dict[str, int], log_name: str, now_ns: int, kept_ns: int) -> int:
-    aim = now_ns - kept_ns
-    cuts[log_name] = min(aim, cuts.get(log_name, aim - kept_ns // 10) + kept_ns // 10)
+def _moved(cuts: dict[str, int], log_name: str, now_and_since_ns: tuple[int, int], kept_ns: int) -> int:
+    now_ns, since_ns = now_and_since_ns
+    before_ns = cuts.get(log_name, (since_ns or now_ns) - kept_ns)
+    cuts[log_name] = min(now_ns - kept_ns, before_ns + kept_ns // 10)
     return cuts[log_name]
 
 
@@ -80,7 +87,9 @@ async def _look_after(engine: Engine, schedule: Schedule, clock: Clock, *, trim:
         await alarms.tell(engine, alarms.DISK_LOW, holds=space is not SpaceState.ROOMY)
         await alarms.tell(engine, alarms.CLOCK_APART, holds=abs(clock.difference_ns()) > TOLD_NS)
     changed = engine.state.sequence > engine.snapshot_position
-    if schedule.wants_snapshot(name, now_ns, log_bytes, changed=changed) and await snapshots.take(engine):
+    # What is trimmed must be in a snapshot, or a replay would lack it: before the first trim there is one of this server's.
+    wanted = schedule.wants_snapshot(name, now_ns, log_bytes, changed=changed) or (trim and not schedule.has_snapshot(name))
+    if wanted and await snapshots.take(engine):
         schedule.snapshot_taken(name, now_ns, log_bytes)
-    if trim:
-        await snapshots.trim(engine, *schedule.cuts_ns(name, now_ns))
+    if trim and schedule.has_snapshot(name):
+        await snapshots.trim(engine, *schedule.cuts_ns(name, now_ns, engine.rested_since_ns))

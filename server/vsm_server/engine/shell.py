@@ -91,6 +91,8 @@ class Engine:
         self.replayed_count = 0
         self.snapshot_position = 0
         self.oldest_sequence = 1
+        # When the server that wrote the log before this one wrote last; 0: none did.
+        self.rested_since_ns = 0
         self._clock = clock
         self._report = report
         self._core: Core[Future] = Core(State(system))
@@ -113,6 +115,7 @@ class Engine:
     async def start(self, server_version: str) -> None:
         """Read the log, then write that a server has begun to write it; Unusable when there is no room to."""
         await self._recover()
+        self.rested_since_ns = self.state.time_ns
         if self.journal.space().state is SpaceState.READ_ONLY:
             message = "the disk is full: make room, then start again"
             raise Unusable(message)
