@@ -23,7 +23,21 @@ from vsm.v1.system_pb2 import GetSystemRequest, ListSystemsRequest
 
 from tests.functional.conftest import Server, ServerFactory
 from tests.functional.signals_over_wire import answer, cry, look, pain, signals
-from tests.functional.wire import Wire, columns, event, facts, followed, log, position, read_one, refusal, reported, rows, wait_until
+from tests.functional.wire import (
+    Wire,
+    columns,
+    event,
+    facts,
+    followed,
+    log,
+    numbers,
+    position,
+    read_one,
+    refusal,
+    reported,
+    rows,
+    wait_until,
+)
 
 HOME = "systems/default"
 
@@ -162,12 +176,12 @@ async def test_a_stream_is_exactly_once_over_kill_9(server_factory: ServerFactor
     server = server_factory()
     async with server.channel() as channel:
         vsm = Wire(channel, server.token)
-        before = [batch.batch_number for batch in await reported(vsm, HOME)]
+        before = numbers(await reported(vsm, HOME))
         assert before == list(range(1, len(before) + 1))
         assert len(before) >= acknowledged
         assert await produce(vsm, total) == total
         logged = await reported(vsm, HOME)
-    assert [batch.batch_number for batch in logged] == list(range(1, total + 1))
+    assert numbers(logged) == list(range(1, total + 1))
     assert sum(batch.count for batch in logged) == total * 10
 
 

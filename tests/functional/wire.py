@@ -211,6 +211,11 @@ async def reported(wire: Wire, parent: str) -> list[log_pb2.EventsReported]:
     return [fact.events_reported for fact in facts(await log(wire, parent), "events_reported")]
 
 
+def numbers(logged: Iterable[log_pb2.EventsReported]) -> list[int]:
+    """The numbers of batches in the order of the log, also of those that were read together."""
+    return [number for fact in logged for number in range(fact.first_batch_number or fact.batch_number, fact.batch_number + 1)]
+
+
 def rows(*events: events_pb2.Event) -> events_pb2.EventBatch:
     """A batch of one message an event."""
     return events_pb2.EventBatch(rows=events_pb2.EventRows(events=events))

@@ -84,6 +84,5 @@ def test_what_is_sent_again_takes_effect_once(steps: list[Step]) -> None:
                 acknowledged.append((batch.producer, batch.epoch, batch.batch_number))  # type: ignore[attr-defined]
     accepted = site.audit.accepted
     assert {("ann", *place) for place in acknowledged} <= set(accepted)
-    for (_, _, epoch, number), (_, columns) in accepted.items():
-        measures = events_pb2.EventColumns.FromString(columns).measures
-        assert list(measures[0].values) == [epoch * 100 + number]
+    for (_, _, epoch, number), (_, events) in accepted.items():
+        assert [events_pb2.Event.FromString(event).measures["mark"] for event in events] == [epoch * 100 + number]

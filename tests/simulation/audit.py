@@ -6,6 +6,7 @@ from vsm.v1 import log_pb2 as log
 from tests.simulation.signal_table import SignalTable
 from vsm_server.engine import recovery
 from vsm_server.journal.port import Row
+from vsm_server.operators.batch import event_at, read_batch
 
 S = 1_000_000_000
 SILENCE_DEFAULT_NS = 30 * S
@@ -15,13 +16,13 @@ Batch = tuple[str, str, int, int]
 
 
 class Audit:
-    """Reads a log to its end. `accepted`: sequence and columns by (reporter, producer, epoch, number); `answered`: sequences by request."""
+    """Reads a log to its end. `accepted`: sequence and events by (reporter, producer, epoch, number); `answered`: sequences by request."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.sequence = 0
         self.signals = SignalTable()
-        self.accepted: dict[Batch, tuple[int, bytes]] = {}
+        self.accepted: dict[Batch, tuple[int, list[bytes]]] = {}
         self.answered: dict[tuple[str, str], tuple[int, int]] = {}
         self.units: dict[str, operations_pb2.Unit] = {}
         # Since when each unit's silence runs, at least: engine time, ns.
@@ -89,14 +90,24 @@ class Audit:
         if fact.request_id:
             self._request(fact.reporter, fact.request_id, entry)
         if fact.producer:
-            producer, place = (fact.reporter, fact.producer), (fact.epoch, fact.batch_number)
-            epoch, number = self._last.get(producer, (0, 0))
-            follows = (place[0] > epoch and place[1] == 1) or place == (epoch, number + 1)
-            assert follows, f"batch {place} of {producer} follows {(epoch, number)}"
-            self._last[producer] = place
-            self.accepted[*producer, *place] = (entry.sequence, columns)
+            self._batches(fact, entry.sequence, events_of(columns))
         if columns:
             self._heard_in(fact, columns, entry.time.unix_nano)
+
+    def _batches(self, fact: log.EventsReported, sequence: int, events: list[bytes]) -> None:
+        """One batch, or several that were read together, each with its own events."""
+        producer, counts = (fact.reporter, fact.producer), list(fact.batch_counts) or [fact.count]
+        first = fact.first_batch_number or fact.batch_number
+        epoch, number = self._last.get(producer, (0, 0))
+        follows = (fact.epoch > epoch and first == 1) or (fact.epoch, first) == (epoch, number + 1)
+        assert follows, f"batch {first} of epoch {fact.epoch} of {producer} follows {(epoch, number)}"
+        assert (fact.batch_number, fact.count) == (first + len(counts) - 1, sum(counts))
+        self._last[producer] = fact.epoch, fact.batch_number
+        starts = {first + at: sum(counts[:at]) for at in range(len(counts))}
+        for (each, start), count in zip(starts.items(), counts, strict=True):
+            self.accepted[*producer, fact.epoch, each] = (sequence, events[start : start + count])
+        told = [starts[one.batch_number] + one.index for one in fact.rejections if one.HasField("index")]
+        assert told == list(fact.rejected_index)[: len(told)], "refusals are told of other events"
 
     def _heard_in(self, fact: log.EventsReported, columns: bytes, time_ns: int) -> None:
         units = events_pb2.EventColumns.FromString(columns).unit
@@ -131,3 +142,11 @@ class Audit:
                 assert not detection.signal or detection.signal in self.signals.signals, "a detection names a signal that is not there"
             if fact.unit_state_changed.signal:
                 assert fact.unit_state_changed.signal in self.signals.signals, "silence names a signal that is not there"
+
+
+def events_of(columns: bytes) -> list[bytes]:
+    """The events of logged columns, each as a message; 0 stays for a time "on arrival"."""
+    if not columns:
+        return []
+    read, _ = read_batch(events_pb2.EventBatch(columns=events_pb2.EventColumns.FromString(columns)), 0)
+    return [event_at(read, row).SerializeToString(deterministic=True) for row in range(read.count)]

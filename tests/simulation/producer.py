@@ -1,15 +1,20 @@
 """A producer of an event stream: numbers its batches, sends a few ahead, goes back to what is acknowledged when one is lost."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from random import Random
 
-from vsm.v1 import errors_pb2, events_pb2
+from vsm.v1 import errors_pb2, events_pb2, operations_pb2
 
 from tests.simulation import commands
+from tests.simulation.audit import events_of
 from vsm_server.model.batches import ReportBatch
 from vsm_server.refusal import Refusal
+from vsm_server.rpc import runs
 
-WINDOW = 3
+WINDOW = 4
+# Batches that may be read together.
+RUNS = (1, 1, 2, 3)
 GAP = errors_pb2.ERROR_REASON_BATCH_OUT_OF_SEQUENCE
 FENCED = errors_pb2.ERROR_REASON_PRODUCER_FENCED
 
@@ -25,21 +30,23 @@ class Producer:
     sent: int = 0
     batches: dict[tuple[int, int], events_pb2.EventBatch] = field(default_factory=dict)
     # What must be in the log under each number; empty for a batch that cannot be read.
-    contents: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    contents: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
 
     def next(self, random: Random, now_ns: int) -> ReportBatch:
-        """What it sends now: mostly the next batch; now and then one again, one too far on, or one of its former epoch."""
-        chance = random.random()
+        """What it sends now: mostly the next batch or some; now and then some again, one too far on, or one of its former epoch."""
+        chance, count = random.random(), random.choice(RUNS)
         if chance < 0.06:
             self.restart()
         if chance > 0.94 and self.batches:
             epoch, number = random.choice(list(self.batches))
-            return self._batch(random, epoch, number, now_ns)
+            numbers = [each for each in range(number, number + count) if (epoch, each) in self.batches]
+            return self._read(random, epoch, numbers, now_ns)
         if chance > 0.9:
-            return self._batch(random, self.epoch, self.sent + 2, now_ns)
-        if self.sent - self.acknowledged < WINDOW:
-            self.sent += 1
-        return self._batch(random, self.epoch, self.sent, now_ns)
+            return self._read(random, self.epoch, [self.sent + 2], now_ns)
+        last = max(min(self.sent + count, self.acknowledged + WINDOW), 1)
+        batch = self._read(random, self.epoch, range(min(self.sent + 1, last), last + 1), now_ns)
+        self.sent = batch.batch_number
+        return batch
 
     def restart(self) -> None:
         """Lose the numbering, and begin a new epoch."""
@@ -54,14 +61,18 @@ class Producer:
             self.sent = max(self.sent, self.acknowledged)
             return
         if answer.reason == GAP:
-            assert int(answer.metadata["expected"]) <= batch.batch_number
+            assert int(answer.metadata["expected"]) <= batch.first_number
         self.sent = self.acknowledged
 
-    def _batch(self, random: Random, epoch: int, number: int, now_ns: int) -> ReportBatch:
-        made = self.batches.get((epoch, number))
-        if made is None:
-            made = self.batches[epoch, number] = commands.events(random, now_ns, epoch * 1_000 + number)
-        read = commands.read(made, now_ns)
-        content = b"" if read.message is None else read.message.SerializeToString(deterministic=True)
-        assert self.contents.setdefault((epoch, number), content) == content, "a batch is read in two ways"
-        return replace(read, producer=self.name, epoch=epoch, batch_number=number)
+    def _read(self, random: Random, epoch: int, numbers: Iterable[int], now_ns: int) -> ReportBatch:
+        """The first of the batches with as many as can be read together with it, as a stream reads them."""
+        backlog = runs.Backlog()
+        for number in numbers:
+            made = self.batches.get((epoch, number))
+            if made is None:
+                made = self.batches[epoch, number] = commands.events(random, now_ns, epoch * 1_000 + number)
+                read = commands.read(made, now_ns).message
+                self.contents[epoch, number] = [] if read is None else events_of(read.SerializeToString())
+            backlog.add(runs.Arrived.of(operations_pb2.StreamEventsRequest(batch_number=number, batch=made)))
+        opening = operations_pb2.StreamEventsOpen(producer=self.name, epoch=epoch)
+        return runs.read(backlog.take(), now_ns, commands.ALL_UNITS, opening)[0]

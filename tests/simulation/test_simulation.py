@@ -76,6 +76,8 @@ def test_the_seeds_reach_what_can_happen() -> None:
         "engine_started",
         "token_revoked",
     }
+    runs = [fact.events_reported for world in worlds for site in world.sites for fact in site.facts() if fact.events_reported.batch_counts]
+    assert any(run.rejections for run in runs), "batches that are read together"
     story = "\n".join(line for world in worlds for line in world.story)
     for happening in ("append lost", "append stored_untold", "another server writes", "rebuild", "appends survive", "read_only"):
         assert happening in story

@@ -302,9 +302,10 @@ class World:
             site.audit.heard(list(ticket.command.units), ticket.offered_ns)
         if isinstance(ticket.command, ReportBatch) and ticket.command.producer:
             batch = ticket.command
-            key = (ticket.call.actor, batch.producer, batch.epoch, batch.batch_number)
-            assert key in site.audit.accepted, f"batch {key} is acknowledged and not in the log"
-            assert outcome.sequence >= site.audit.accepted[key][0], "a batch is in the log behind the position of its receipt"
+            for number in range(batch.first_number, batch.batch_number + 1):
+                key = (ticket.call.actor, batch.producer, batch.epoch, number)
+                assert key in site.audit.accepted, f"batch {key} is acknowledged and not in the log"
+                assert outcome.sequence >= site.audit.accepted[key][0], "a batch is in the log behind the position of its receipt"
         if outcome.entry is None and not outcome.retried:
             return
         entry = log.Entry.FromString(site.log.rows[outcome.sequence - 1].body)
@@ -328,10 +329,10 @@ class World:
 
     def _check_contents(self, site: Site) -> None:
         """What is in the log under a producer's number is what it sent under it."""
-        for (subject, _, epoch, number), (_, columns) in site.audit.accepted.items():
+        for (subject, _, epoch, number), (_, events) in site.audit.accepted.items():
             producer = next(one for one in self.producers[site.log.name] if one.subject == subject)
             if (epoch, number) in producer.contents:
-                assert columns == producer.contents[epoch, number], "a batch was changed"
+                assert events == producer.contents[epoch, number], "a batch was changed"
 
 
 def _asked_again(answer: object) -> bool:

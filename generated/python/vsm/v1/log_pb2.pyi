@@ -97,7 +97,7 @@ class Fact(_message.Message):
     def __init__(self, events_reported: _Optional[_Union[EventsReported, _Mapping]] = ..., unit_registered: _Optional[_Union[UnitRegistered, _Mapping]] = ..., unit_changed: _Optional[_Union[UnitChanged, _Mapping]] = ..., unit_state_changed: _Optional[_Union[UnitStateChanged, _Mapping]] = ..., unit_deregistered: _Optional[_Union[UnitDeregistered, _Mapping]] = ..., units_seen: _Optional[_Union[UnitsSeen, _Mapping]] = ..., pattern_set: _Optional[_Union[PatternSet, _Mapping]] = ..., pattern_deleted: _Optional[_Union[PatternDeleted, _Mapping]] = ..., pattern_detected: _Optional[_Union[PatternDetected, _Mapping]] = ..., pattern_rearmed: _Optional[_Union[PatternRearmed, _Mapping]] = ..., watermark_advanced: _Optional[_Union[WatermarkAdvanced, _Mapping]] = ..., signal_raised: _Optional[_Union[SignalRaised, _Mapping]] = ..., signal_repeated: _Optional[_Union[SignalRepeated, _Mapping]] = ..., signal_acknowledged: _Optional[_Union[SignalAcknowledged, _Mapping]] = ..., signal_escalated: _Optional[_Union[SignalEscalated, _Mapping]] = ..., signal_expired: _Optional[_Union[SignalExpired, _Mapping]] = ..., system_created: _Optional[_Union[SystemCreated, _Mapping]] = ..., system_changed: _Optional[_Union[SystemChanged, _Mapping]] = ..., system_deleted: _Optional[_Union[SystemDeleted, _Mapping]] = ..., engine_started: _Optional[_Union[EngineStarted, _Mapping]] = ..., token_revoked: _Optional[_Union[TokenRevoked, _Mapping]] = ..., access_denied: _Optional[_Union[AccessDenied, _Mapping]] = ...) -> None: ...
 
 class EventsReported(_message.Message):
-    __slots__ = ("producer", "epoch", "batch_number", "columns", "rejected_index", "receive_time_unix_nano", "applied", "trimmed", "reporter", "request_id", "request_digest", "rejections", "late_count", "count")
+    __slots__ = ("producer", "epoch", "batch_number", "columns", "rejected_index", "receive_time_unix_nano", "applied", "trimmed", "reporter", "request_id", "request_digest", "rejections", "late_count", "count", "first_batch_number", "batch_counts")
     PRODUCER_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     BATCH_NUMBER_FIELD_NUMBER: _ClassVar[int]
@@ -112,6 +112,8 @@ class EventsReported(_message.Message):
     REJECTIONS_FIELD_NUMBER: _ClassVar[int]
     LATE_COUNT_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BATCH_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    BATCH_COUNTS_FIELD_NUMBER: _ClassVar[int]
     producer: str
     epoch: int
     batch_number: int
@@ -126,7 +128,9 @@ class EventsReported(_message.Message):
     rejections: _containers.RepeatedCompositeFieldContainer[_events_pb2.Rejection]
     late_count: int
     count: int
-    def __init__(self, producer: _Optional[str] = ..., epoch: _Optional[int] = ..., batch_number: _Optional[int] = ..., columns: _Optional[_Union[_events_pb2.EventColumns, _Mapping]] = ..., rejected_index: _Optional[_Iterable[int]] = ..., receive_time_unix_nano: _Optional[int] = ..., applied: _Optional[_Union[_events_pb2.Attenuation, _Mapping]] = ..., trimmed: _Optional[bool] = ..., reporter: _Optional[str] = ..., request_id: _Optional[str] = ..., request_digest: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[_events_pb2.Rejection, _Mapping]]] = ..., late_count: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
+    first_batch_number: int
+    batch_counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, producer: _Optional[str] = ..., epoch: _Optional[int] = ..., batch_number: _Optional[int] = ..., columns: _Optional[_Union[_events_pb2.EventColumns, _Mapping]] = ..., rejected_index: _Optional[_Iterable[int]] = ..., receive_time_unix_nano: _Optional[int] = ..., applied: _Optional[_Union[_events_pb2.Attenuation, _Mapping]] = ..., trimmed: _Optional[bool] = ..., reporter: _Optional[str] = ..., request_id: _Optional[str] = ..., request_digest: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[_events_pb2.Rejection, _Mapping]]] = ..., late_count: _Optional[int] = ..., count: _Optional[int] = ..., first_batch_number: _Optional[int] = ..., batch_counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class UnitRegistered(_message.Message):
     __slots__ = ("unit",)
