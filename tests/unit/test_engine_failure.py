@@ -1,19 +1,15 @@
 """What an engine does when its journal, a decision or its log fails."""
 
 import asyncio
-import itertools
-from collections.abc import Callable
 
 import pytest
 import pytest_asyncio
 from vsm.v1 import errors_pb2
 
+from tests.unit.asking import known, on_manual_journal, refused, submit, turns, until
 from tests.unit.scene import (
     ANN,
     LOG,
-    VERSION,
-    Bench,
-    HandClock,
     batch_of,
     event,
     refused_later,
@@ -21,16 +17,12 @@ from tests.unit.scene import (
     running,
 )
 from vsm_server.engine import shell
-from vsm_server.journal.memory import MemoryJournal
 from vsm_server.journal.port import Row
 from vsm_server.model.call import Call
-from vsm_server.refusal import Refusal
 
 RETRIABLE = Call("ann", "00000000-0000-4000-8000-000000000001")
 NOT_DURABLE = errors_pb2.ERROR_REASON_NOT_DURABLE
 UUID = RETRIABLE.request_id
-
-Submitted = asyncio.Future[shell.Answer]
 
 
 @pytest.fixture(autouse=True)
@@ -46,43 +38,6 @@ async def swallowed() -> list[str]:
     return raised
 
 
-async def _turns(count: int = 20) -> None:
-    """Let the loop go round so often."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  what is waited for has no event
-            await asyncio.sleep(0.001)
-
-
-async def _known(bench: Bench) -> int:
-    return await bench.engine.read(lambda state: len(state.units))
-
-
-def _submit(bench: Bench, command: object, call: Call = ANN) -> "Submitted":
-    return asyncio.ensure_future(bench.engine.submit(command, call))
-
-
-def _refused(submitted: "Submitted") -> str:
-    problem = submitted.exception()
-    assert isinstance(problem, Refusal)
-    return errors_pb2.ErrorReason.Name(problem.reason)
-
-
-async def _on_manual_journal() -> Bench:
-    """An engine whose first entry alone is written; the rest waits for the test."""
-    bench = Bench(MemoryJournal(itertools.count(7).__next__, manual=True), HandClock())
-    bench.engine = bench.made()
-    starting = asyncio.ensure_future(bench.engine.start(VERSION))
-    await _until(lambda: bench.journal.waiting == 1)
-    bench.journal.complete()
-    await starting
-    return bench
-
-
 @pytest.mark.parametrize("fault", ["conflict", "failure"])
 async def test_all_who_wait_are_told_when_an_append_fails(fault: str) -> None:
     """A failed or conflicting append fails every command on its way, and the state is what the journal holds."""
@@ -92,25 +47,25 @@ async def test_all_who_wait_are_told_when_an_append_fails(fault: str) -> None:
             bench.journal.conflict_next()
         else:
             bench.journal.fail_next()
-        lost = [_submit(bench, register("a")), _submit(bench, register("b"))]
+        lost = [submit(bench, register("a")), submit(bench, register("b"))]
         await asyncio.wait(lost)
-        assert [_refused(one) for one in lost] == ["ERROR_REASON_NOT_DURABLE"] * 2
+        assert [refused(one) for one in lost] == ["ERROR_REASON_NOT_DURABLE"] * 2
         assert await bench.engine.read(lambda state: ["kept" in state.units, "a" in state.units]) == [True, False]
         assert [event for event, _ in bench.reports] == ["append_failed"]
 
 
 async def test_a_failed_append_takes_those_built_on_it_along() -> None:
     """Three turns are on their way; when the first fails, all three are told, once."""
-    bench = await _on_manual_journal()
+    bench = await on_manual_journal()
     lost = []
     for segment in ("a", "b", "c"):
-        lost.append(_submit(bench, register(segment)))
-        await _turns()
+        lost.append(submit(bench, register(segment)))
+        await turns()
     bench.journal.fail()
     bench.journal.complete(2)
     await asyncio.wait(lost)
-    again = _submit(bench, register("a"))
-    await _until(lambda: bench.journal.waiting == 1)
+    again = submit(bench, register("a"))
+    await until(lambda: bench.journal.waiting == 1)
     bench.journal.complete()
     assert (await again).sequence == 2
     assert bench.engine.figures.failure_count == 1
@@ -129,7 +84,7 @@ async def test_a_retry_after_a_failure_is_safe_either_way() -> None:
         told = await bench.engine.submit(register("b", request_id=other.request_id), other)
         assert (done.sequence, told.sequence) == (2, 3)
         assert told.fact.unit_registered.unit.name.endswith("/b")
-        assert await _known(bench) == 2
+        assert await known(bench) == 2
 
 
 async def test_a_retried_batch_of_a_joined_entry_gets_its_own_fact() -> None:
@@ -152,16 +107,16 @@ async def test_a_read_while_the_state_is_rebuilt_sees_only_what_is_durable() -> 
             await refused_later(bench.engine.submit(register(f"lost-{segment}"), ANN), NOT_DURABLE)
             assert await bench.engine.read(lambda state: f"lost-{segment}" in state.units) is False  # noqa: B023  asked at once
             await asyncio.wait_for(bench.engine.submit(register(segment), ANN), 5)
-        assert await _known(bench) == 2
+        assert await known(bench) == 2
 
 
-async def test_a_read_that_saw_what_is_lost_is_refused() -> None:
+async def test_a_read_that_saw_what_is_lost_isrefused() -> None:
     """A read of an entry on its way fails with it."""
-    bench = await _on_manual_journal()
-    first = _submit(bench, register("web-1"))
-    await _turns()
-    reading = asyncio.ensure_future(_known(bench))
-    await _turns()
+    bench = await on_manual_journal()
+    first = submit(bench, register("web-1"))
+    await turns()
+    reading = asyncio.ensure_future(known(bench))
+    await turns()
     bench.journal.fail()
     await refused_later(reading, NOT_DURABLE)
     await refused_later(first, NOT_DURABLE)
@@ -170,15 +125,15 @@ async def test_a_read_that_saw_what_is_lost_is_refused() -> None:
 
 async def test_a_bug_in_a_decision_hurts_its_caller_alone(swallowed: list[str]) -> None:
     """Who asked for what cannot be decided gets INTERNAL, who waits beside it NOT_DURABLE, who waits behind it is served."""
-    bench = await _on_manual_journal()
-    on_its_way = _submit(bench, register("a"))
-    await _turns()
-    beside, broken, behind = _submit(bench, register("b")), _submit(bench, object()), _submit(bench, register("c"))
-    await _turns()
+    bench = await on_manual_journal()
+    on_its_way = submit(bench, register("a"))
+    await turns()
+    beside, broken, behind = submit(bench, register("b")), submit(bench, object()), submit(bench, register("c"))
+    await turns()
     bench.journal.complete()
-    await _until(lambda: bench.journal.waiting == 1)
+    await until(lambda: bench.journal.waiting == 1)
     bench.journal.complete()
-    assert [_refused(one) for one in (on_its_way, beside, broken)] == ["ERROR_REASON_NOT_DURABLE"] * 2 + ["ERROR_REASON_INTERNAL"]
+    assert [refused(one) for one in (on_its_way, beside, broken)] == ["ERROR_REASON_NOT_DURABLE"] * 2 + ["ERROR_REASON_INTERNAL"]
     assert (await behind).sequence == 3
     assert await bench.engine.read(lambda state: ["a" in state.units, "b" in state.units]) == [True, False]
     assert swallowed == ["KeyError(<class 'object'>)"]
@@ -191,14 +146,14 @@ async def test_a_log_that_cannot_be_read_is_tried_again() -> None:
         await bench.engine.submit(register("a"), ANN)
         bench.journal.damage_row(LOG, 2)
         bench.journal.fail_next()
-        lost = _submit(bench, register("b"))
+        lost = submit(bench, register("b"))
         await asyncio.wait([lost])
-        turned_away = _submit(bench, register("c"))
-        await refused_later(_known(bench), NOT_DURABLE)
+        turned_away = submit(bench, register("c"))
+        await refused_later(known(bench), NOT_DURABLE)
         await refused_later(turned_away, NOT_DURABLE)
         bench.journal.damage_row(LOG, 2)
-        await _until(lambda: bench.engine._rebuilding is None)
-        assert await _known(bench) == 1
+        await until(lambda: bench.engine._rebuilding is None)
+        assert await known(bench) == 1
         assert {event for event, _ in bench.reports} == {"append_failed", "rebuild_failed"}
 
 
@@ -211,7 +166,7 @@ async def test_a_state_that_cannot_be_rebuilt_is_told_whatever_the_cause() -> No
         rows[1] = Row(whole.sequence, whole.time_unix_nano, whole.checksum, whole.body, ((0, b"\xff"),))
         bench.journal.fail_next()
         await refused_later(bench.engine.submit(register("b"), ANN), NOT_DURABLE)
-        await refused_later(_known(bench), NOT_DURABLE)
+        await refused_later(known(bench), NOT_DURABLE)
         rows[1] = whole
-        await _until(lambda: bench.engine._rebuilding is None)
+        await until(lambda: bench.engine._rebuilding is None)
         assert await bench.engine.read(lambda state: state.event_count) == 1

@@ -1,11 +1,11 @@
 import asyncio
 import itertools
-from collections.abc import Callable
 
 import pytest
 from vsm.v1 import access_pb2, errors_pb2, operations_pb2
 from vsm.v1 import subsystem_pb2 as sub
 
+from tests.unit.asking import known, on_manual_journal, refused, submit, turns, until
 from tests.unit.scene import (
     ANN,
     LOG,
@@ -26,56 +26,16 @@ from vsm_server.engine import shell
 from vsm_server.journal.memory import MemoryJournal
 from vsm_server.journal.port import Space, SpaceState
 from vsm_server.model.call import Call
-from vsm_server.refusal import Refusal
 
 RETRIABLE = Call("ann", "00000000-0000-4000-8000-000000000001")
 NOT_DURABLE = errors_pb2.ERROR_REASON_NOT_DURABLE
 DRAINING = errors_pb2.ERROR_REASON_DRAINING
 UUID = RETRIABLE.request_id
 
-Submitted = asyncio.Future[shell.Answer]
-
 
 @pytest.fixture(autouse=True)
 def brief_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell, "RETRY_S", 0.001)
-
-
-async def _turns(count: int = 20) -> None:
-    """Let the loop go round so often."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  what is waited for has no event
-            await asyncio.sleep(0.001)
-
-
-async def _known(bench: Bench) -> int:
-    return await bench.engine.read(lambda state: len(state.units))
-
-
-def _submit(bench: Bench, command: object, call: Call = ANN) -> "Submitted":
-    return asyncio.ensure_future(bench.engine.submit(command, call))
-
-
-def _refused(submitted: "Submitted") -> str:
-    problem = submitted.exception()
-    assert isinstance(problem, Refusal)
-    return errors_pb2.ErrorReason.Name(problem.reason)
-
-
-async def _on_manual_journal() -> Bench:
-    """An engine whose first entry alone is written; the rest waits for the test."""
-    bench = Bench(MemoryJournal(itertools.count(7).__next__, manual=True), HandClock())
-    bench.engine = bench.made()
-    starting = asyncio.ensure_future(bench.engine.start(VERSION))
-    await _until(lambda: bench.journal.waiting == 1)
-    bench.journal.complete()
-    await starting
-    return bench
 
 
 async def test_an_answer_comes_when_its_entry_is_in_the_journal() -> None:
@@ -91,26 +51,26 @@ async def test_an_answer_comes_when_its_entry_is_in_the_journal() -> None:
 
 async def test_nothing_is_answered_before_the_append_is_done() -> None:
     """Answers, refusals and reads that saw an entry wait until it is durable."""
-    bench = await _on_manual_journal()
-    first = _submit(bench, register("web-1"))
-    second = _submit(bench, register("web-1"))
-    reading = asyncio.ensure_future(_known(bench))
-    await _turns()
+    bench = await on_manual_journal()
+    first = submit(bench, register("web-1"))
+    second = submit(bench, register("web-1"))
+    reading = asyncio.ensure_future(known(bench))
+    await turns()
     waiting = [first.done(), second.done(), reading.done()]
     bench.journal.complete()
     await asyncio.wait([first, second])
     assert waiting == [False, False, True]  # the read came before the turn, and saw none of it
-    assert (await reading, _refused(second)) == (0, "ERROR_REASON_ALREADY_EXISTS")
+    assert (await reading, refused(second)) == (0, "ERROR_REASON_ALREADY_EXISTS")
     await bench.engine.close()
 
 
 async def test_a_read_waits_for_what_it_saw() -> None:
     """A read of an entry on its way returns with it."""
-    bench = await _on_manual_journal()
-    first = _submit(bench, register("web-1"))
-    await _turns()
-    reading = asyncio.ensure_future(_known(bench))
-    await _turns()
+    bench = await on_manual_journal()
+    first = submit(bench, register("web-1"))
+    await turns()
+    reading = asyncio.ensure_future(known(bench))
+    await turns()
     assert not reading.done()
     bench.journal.complete()
     assert await reading == 1
@@ -120,35 +80,35 @@ async def test_a_read_waits_for_what_it_saw() -> None:
 
 async def test_at_most_four_appends_are_on_their_way() -> None:
     """The fifth turn waits until one of four appends is done, and loses nothing."""
-    bench = await _on_manual_journal()
+    bench = await on_manual_journal()
     submitted = []
     for number in range(7):
-        submitted.append(_submit(bench, register(f"web-{number}")))
-        await _turns()
+        submitted.append(submit(bench, register(f"web-{number}")))
+        await turns()
     assert bench.journal.waiting == shell.IN_FLIGHT_MAX
     while not all(one.done() for one in submitted):
         bench.journal.complete()
-        await _turns()
+        await turns()
     assert [one.result().sequence for one in submitted] == [2, 3, 4, 5, 6, 7, 8]
-    assert await _known(bench) == 7
+    assert await known(bench) == 7
     await bench.engine.close()
 
 
 async def test_batches_that_come_while_one_is_written_share_an_entry() -> None:
     """A batch goes out at once; those that come meanwhile wait and become one entry; a signal does not wait for them."""
-    bench = await _on_manual_journal()
-    batches = [_submit(bench, batch_of(event()))]
+    bench = await on_manual_journal()
+    batches = [submit(bench, batch_of(event()))]
     for _ in range(3):
-        await _turns()
-        batches.append(_submit(bench, batch_of(event())))
-    await _turns()
+        await turns()
+        batches.append(submit(bench, batch_of(event())))
+    await turns()
     assert bench.journal.waiting == 1
-    pain = _submit(bench, scream(), Call("ann", priority=access_pb2.PRIORITY_ALGEDONIC))
-    await _turns()
+    pain = submit(bench, scream(), Call("ann", priority=access_pb2.PRIORITY_ALGEDONIC))
+    await turns()
     assert bench.journal.waiting == 2
     while not all(one.done() for one in (*batches, pain)):
         bench.journal.complete(bench.journal.waiting)
-        await _turns()
+        await turns()
     assert [one.result().sequence for one in batches] in ([2, 4, 4, 4], [2, 3, 4, 4])
     assert pain.result().sequence == 3
     await bench.engine.close()
@@ -156,30 +116,30 @@ async def test_batches_that_come_while_one_is_written_share_an_entry() -> None:
 
 async def test_closing_refuses_what_waits_and_finishes_what_is_on_its_way() -> None:
     """What is on its way is written and answered, what waits for its turn is refused with DRAINING, and so is what comes later."""
-    bench = await _on_manual_journal()
+    bench = await on_manual_journal()
     submitted = []
     for number in range(5):
-        submitted.append(_submit(bench, register(f"web-{number}")))
-        await _turns()
+        submitted.append(submit(bench, register(f"web-{number}")))
+        await turns()
     closing = asyncio.ensure_future(bench.engine.close())
-    await _turns()
+    await turns()
     bench.journal.complete(4)
     await closing
     assert [one.result().sequence for one in submitted[:4]] == [2, 3, 4, 5]
-    assert _refused(submitted[4]) == "ERROR_REASON_DRAINING"
+    assert refused(submitted[4]) == "ERROR_REASON_DRAINING"
     await refused_later(bench.engine.submit(register("late"), ANN), DRAINING)
-    await refused_later(_known(bench), DRAINING)
+    await refused_later(known(bench), DRAINING)
     assert bench.engine.closed
     await bench.engine.close()
 
 
 async def test_an_append_that_fails_while_closing_is_told() -> None:
     """Who waits for an append that fails during the close gets NOT_DURABLE, and nothing is rebuilt."""
-    bench = await _on_manual_journal()
-    lost = _submit(bench, register("web-1"))
-    await _turns()
+    bench = await on_manual_journal()
+    lost = submit(bench, register("web-1"))
+    await turns()
     closing = asyncio.ensure_future(bench.engine.close())
-    await _turns()
+    await turns()
     bench.journal.fail()
     await closing
     await refused_later(lost, NOT_DURABLE)
@@ -187,44 +147,44 @@ async def test_an_append_that_fails_while_closing_is_told() -> None:
 
 async def test_closing_ends_a_rebuild() -> None:
     """An engine can be closed while it cannot read its log; a read that waits for it is refused with DRAINING."""
-    bench = await _on_manual_journal()
-    lost = [_submit(bench, register("a"))]
-    await _turns()
-    lost.append(_submit(bench, register("b")))
-    await _turns()
+    bench = await on_manual_journal()
+    lost = [submit(bench, register("a"))]
+    await turns()
+    lost.append(submit(bench, register("b")))
+    await turns()
     bench.journal.fail()
     await asyncio.wait(lost[:1])
-    reading = asyncio.ensure_future(_known(bench))
-    await _turns()
+    reading = asyncio.ensure_future(known(bench))
+    await turns()
     closing = asyncio.ensure_future(bench.engine.close())
-    await _turns()
+    await turns()
     bench.journal.complete()
     await closing
     await refused_later(reading, DRAINING)
-    assert _refused(lost[1]) == "ERROR_REASON_NOT_DURABLE"
+    assert refused(lost[1]) == "ERROR_REASON_NOT_DURABLE"
 
 
 async def test_a_crash_of_the_journal_is_a_failure() -> None:
     """An append whose future is cancelled counts as failed."""
-    bench = await _on_manual_journal()
-    lost = _submit(bench, register("a"))
-    await _turns()
+    bench = await on_manual_journal()
+    lost = submit(bench, register("a"))
+    await turns()
     bench.journal.crash()
     await refused_later(lost, NOT_DURABLE)
-    assert await _known(bench) == 0
+    assert await known(bench) == 0
     await bench.engine.close()
 
 
 async def test_who_has_gone_gets_no_answer() -> None:
     """A caller that is cancelled leaves its command, which is decided all the same."""
-    bench = await _on_manual_journal()
-    gone = _submit(bench, register("a"))
-    await _turns()
+    bench = await on_manual_journal()
+    gone = submit(bench, register("a"))
+    await turns()
     gone.cancel()
-    await _turns()
+    await turns()
     bench.journal.complete()
-    await _turns()
-    assert await _known(bench) == 1
+    await turns()
+    assert await known(bench) == 1
     await bench.engine.close()
 
 
@@ -235,7 +195,7 @@ async def test_a_deadline_that_passes_is_told_unasked() -> None:
         bench.clock.advance(0.9999)
         await bench.engine.submit(register("web-2"), ANN)
         bench.clock.advance(0.01)
-        await _until(lambda: bench.engine.state.sequence == 4)
+        await until(lambda: bench.engine.state.sequence == 4)
         assert await bench.engine.read(lambda state: [signal.source for signal in state.signals.open_signals()]) == ["web-1"]
 
 
@@ -248,10 +208,10 @@ async def test_a_deadline_on_a_full_disk_is_kept_later() -> None:
         await refused_later(
             bench.engine.submit(scream(), Call("ann", priority=access_pb2.PRIORITY_ALGEDONIC)), errors_pb2.ERROR_REASON_READ_ONLY
         )
-        await _turns()
+        await turns()
         assert bench.engine.state.sequence == 2
         bench.journal.room = Space(SpaceState.ROOMY, 1, 1)
-        await _until(lambda: bench.engine.state.sequence == 3)
+        await until(lambda: bench.engine.state.sequence == 3)
 
 
 async def test_what_is_left_of_a_turn_is_decided_in_the_next() -> None:
