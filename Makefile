@@ -88,6 +88,12 @@ bench-long: install ## As bench, with what takes minutes: ten of memory under lo
 fuzz: install ## Look for counter-examples for long: property tests and simulation with more of everything
 	SIMULATION_SEEDS=20000 $(BIN)/python -m pytest -q --hypothesis-profile=fuzz --timeout=7200 tests/property tests/simulation $(ARGS)
 
+GRPCURL_VERSION := v1.9.3
+
+.PHONY: tools
+tools: install ## Build grpcurl into .venv for the test that uses it; needs Go
+	test -x $(BIN)/grpcurl || GOBIN=$(CURDIR)/$(BIN) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION)
+
 .PHONY: requirements
 requirements: ## Compile the pins anew from requirements/*.in (needs uv)
 	cd requirements && for of in dev server client; do \

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.functional.conftest import Server
 from tests.functional.wire import Wire, read_one
 
 BUF = Path(sys.executable).parent / "buf"
-GRPCURL = shutil.which("grpcurl")
+GRPCURL = shutil.which("grpcurl", path=os.pathsep.join([str(BUF.parent), os.environ.get("PATH", "")]))
 SERVICES = {f"vsm.v1.{name}Service" for name in ("Operations", "Algedonic", "Pattern", "System", "Security")}
 
 
@@ -64,7 +65,7 @@ async def test_grpcurl_lists_and_calls_by_reflection(server: Server, tmp_path: P
     bearer = ("-plaintext", "-H", f"authorization: Bearer {server.token}")
     assert set((await run(GRPCURL, *bearer, server.grpc_address, "list", home=tmp_path)).split()) >= SERVICES
     out = await run(GRPCURL, *bearer, server.grpc_address, "vsm.v1.SystemService/GetVersions", home=tmp_path)
-    assert json.loads(out)["serverVersion"]
+    assert json.loads(out)["server_version"]
 
 
 async def test_health_says_serving(server: Server) -> None:

@@ -11,7 +11,7 @@ from vsm_server.engine.engines import SERVER_LOG, Engines
 from vsm_server.engine.shell import Answer
 from vsm_server.engine.watch import Watch
 from vsm_server.journal.memory import MemoryJournal
-from vsm_server.journal.port import Conflict, Unusable
+from vsm_server.journal.port import Conflict, Space, SpaceState, Unusable
 from vsm_server.model.call import Call
 
 FIRST = Call("ann", "00000000-0000-4000-8000-000000000001")
@@ -218,6 +218,14 @@ async def test_logs_of_systems_without_the_log_of_the_server_are_left_alone() ->
     with pytest.raises(Unusable, match="restore a backup"):
         await _started(journal)
     assert "default@2" in await _logs(journal)
+
+
+async def test_a_server_on_a_full_disk_does_not_start() -> None:
+    """Nothing could be written: it says so instead of serving what it cannot keep."""
+    journal = MemoryJournal(itertools.count(7).__next__)
+    journal.room = Space(SpaceState.READ_ONLY, 0, 1)
+    with pytest.raises(Unusable, match="make room"):
+        await _started(journal)
 
 
 async def test_engines_that_never_started_close() -> None:

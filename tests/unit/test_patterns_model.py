@@ -154,6 +154,16 @@ def test_a_disabled_pattern_is_kept_and_not_run() -> None:
     assert bodies(_failing(room, "")) == ["events_reported", "pattern_detected"]
 
 
+def test_a_pattern_counts_while_it_runs() -> None:
+    """What reached it since it was set; nothing while it is disabled."""
+    room = Room()
+    room.ask(create(seeing("p")))
+    room.ask(create(seeing("off", disabled=True)))
+    room.ask(batch_of(event(), event()))
+    assert room.state.patterns.counts(pattern_name("p")).events == 2
+    assert room.state.patterns.counts(pattern_name("off")).events == 0
+
+
 def test_a_pattern_that_this_server_cannot_run_stops_nothing() -> None:
     """What a newer server has set is kept, told as broken, and gone when it is removed."""
     held = Patterns(PatternOperator())
