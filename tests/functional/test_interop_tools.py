@@ -40,14 +40,12 @@ async def buf(server: Server, home: Path, *arguments: str) -> str:
     return await run(str(BUF), *grpc_as, *arguments, home=home)
 
 
-@pytest.mark.skipif(not BUF.exists(), reason="buf is not installed")
 async def test_buf_curl_lists_the_services_by_reflection(server: Server, tmp_path: Path) -> None:
     """With buf one finds every service of the contract by asking the server."""
     out = await buf(server, tmp_path, "--list-services", f"http://{server.grpc_address}")
     assert set(out.split()) >= SERVICES
 
 
-@pytest.mark.skipif(not BUF.exists(), reason="buf is not installed")
 async def test_buf_curl_calls_by_reflection(server: Server, vsm: Wire, tmp_path: Path) -> None:
     """With buf one calls GetVersions and GetStatus with nothing but the address and a token, and one is told what a stub is told."""
     versions = await vsm.ask(vsm.systems.GetVersions, GetVersionsRequest())
