@@ -1,0 +1,224 @@
+"""The composition of all rooms into one serving process, and its way from start to end."""
+
+import asyncio
+import contextlib
+import gc
+import importlib.metadata
+import logging
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+from vsm.v1 import algedonic_pb2_grpc, operations_pb2_grpc, patterns_pb2_grpc, security_pb2_grpc, system_pb2_grpc
+
+from vsm_server.config import Address, Config
+from vsm_server.engine.clock import EngineClock
+from vsm_server.engine.engines import Engines
+from vsm_server.journal.format import lock_directory
+from vsm_server.journal.memory import MemoryJournal
+from vsm_server.journal.port import Journal, SpaceState
+from vsm_server.journal.sqlite import SqliteJournal
+from vsm_server.rpc.algedonic import AlgedonicServicer
+from vsm_server.rpc.chain import Chain, Circumstances
+from vsm_server.rpc.endings import Endings
+from vsm_server.rpc.health import HealthServicer
+from vsm_server.rpc.operations import OperationsServicer
+from vsm_server.rpc.patterns import PatternServicer
+from vsm_server.rpc.reflection import add_reflection
+from vsm_server.rpc.security import Mint, SecurityServicer
+from vsm_server.rpc.server import SERVICES, listen, make_server
+from vsm_server.rpc.systems import SystemServicer
+from vsm_server.security import keys
+from vsm_server.security.access import rules
+from vsm_server.security.admin import AdminToken
+from vsm_server.security.authentication import Authenticator
+from vsm_server.security.private_file import make_private_dir
+from vsm_server.security.tokens import ISSUER, TrustedKey, Verifier
+from vsm_server.web.pages import Pages
+from vsm_server.web.server import WebServer, bind
+
+_log = logging.getLogger(__name__)
+
+SERVICE_NAMES = tuple(service.full_name for service in SERVICES)
+
+
+def version() -> str:
+    """Of this server."""
+    return importlib.metadata.version("vsm-server")
+
+
+def _dependencies() -> dict[str, str]:
+    """Versions of what the server is built on, by name."""
+    return {name: importlib.metadata.version(name) for name in ("grpcio", "protobuf", "numpy", "protovalidate", "uvloop")}
+
+
+def draw_uid() -> int:
+    """An identity for a log."""
+    return secrets.randbits(63)
+
+
+def _new_id() -> str:
+    return secrets.token_hex(8)
+
+
+class ProcessClock:
+    """Engine time from this machine's clocks."""
+
+    def __init__(self, last_entry_ns: int, *, accept: bool) -> None:
+        self._engine = EngineClock.started(time.time_ns(), time.monotonic_ns(), last_entry_ns, accept=accept)
+
+    def now_ns(self) -> int:
+        return self._engine.read(time.time_ns(), time.monotonic_ns())
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def difference_ns(self) -> int:
+        return self._engine.difference_ns(time.time_ns())
+
+    def now_unix_s(self) -> float:
+        return self.now_ns() / 1e9
+
+
+async def _open_journal(config: Config, stack: AsyncExitStack) -> Journal:
+    """The journal, which also holds the data directory against a second server."""
+    if config.in_memory:
+        stack.callback(os.close, lock_directory(config.data_dir))
+        journal: Journal = MemoryJournal(draw_uid)
+    else:
+        durability = cast("Literal['full', 'normal']", config.durability)
+        journal = await SqliteJournal.open(config.data_dir, durability, draw_uid=draw_uid)
+    stack.push_async_callback(journal.close)
+    return journal
+
+
+def _signing_key(config: Config) -> keys.SigningKey:
+    """Without a file the key is new each time: what a forgotten log revoked must not come back to life."""
+    return keys.SigningKey.generate() if config.in_memory else keys.load_or_make(config.data_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the services stand on."""
+
+    journal: Journal
+    clock: ProcessClock
+    engines: Engines
+    endings: Endings
+    health: HealthServicer
+    mint: Mint
+    admin: AdminToken
+
+    def revoked(self) -> None:
+        """A revocation is durable: end what it hits."""
+        revocations = self.engines.server.state.revocations
+        self.endings.revoke(revocations)
+        self.admin.note(revocations)
+
+    def problem(self) -> str:
+        """Why the server does not serve; empty when it does."""
+        if not self.health.serving:
+            return "starting or stopping"
+        return "the journal cannot write" if self.journal.space().state is SpaceState.READ_ONLY else ""
+
+
+def _report(event: str, text: str) -> None:
+    _log.error(event, extra={"problem": text})
+
+
+async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
+    journal = await _open_journal(config, stack)
+    clock = ProcessClock(max((head.last_time_unix_nano for head in await journal.heads()), default=0), accept=config.accept_clock)
+    mint = Mint(_signing_key(config), clock.now_unix_s, _new_id)
+    return Rooms(
+        journal=journal,
+        clock=clock,
+        engines=Engines(journal, clock, version(), _report),
+        endings=Endings(clock.now_unix_s),
+        health=HealthServicer(SERVICE_NAMES),
+        mint=mint,
+        admin=AdminToken(config.data_dir, mint.key, mint.birth),
+    )
+
+
+def _grpc_server(rooms: Rooms) -> grpc.aio.Server:
+    key = rooms.mint.key
+    circumstances = Circumstances(
+        table=rules(SERVICES),
+        authenticator=Authenticator(
+            Verifier({key.kid: TrustedKey(ISSUER, key.private.public_key())}), lambda: rooms.engines.server.state.revocations
+        ),
+        endings=rooms.endings,
+        now_unix_s=rooms.clock.now_unix_s,
+        new_id=_new_id,
+    )
+    server = make_server([Chain(circumstances)])
+    engines = rooms.engines
+    algedonic_pb2_grpc.add_AlgedonicServiceServicer_to_server(AlgedonicServicer(engines), server)
+    operations_pb2_grpc.add_OperationsServiceServicer_to_server(OperationsServicer(engines), server)
+    patterns_pb2_grpc.add_PatternServiceServicer_to_server(PatternServicer(engines), server)
+    security_pb2_grpc.add_SecurityServiceServicer_to_server(SecurityServicer(rooms.mint, engines.server, rooms.revoked), server)
+    system_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(engines, version(), _dependencies()), server)
+    health_pb2_grpc.add_HealthServicer_to_server(rooms.health, server)
+    add_reflection(server, (*SERVICE_NAMES, "grpc.health.v1.Health"))
+    return server
+
+
+async def _keep_admin_token(admin: AdminToken, stack: AsyncExitStack) -> None:
+    admin.write()
+    keeping = asyncio.create_task(admin.keep_fresh())
+
+    async def stop() -> None:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
+
+    stack.push_async_callback(stop)
+
+
+@contextlib.contextmanager
+def _naming(address: Address) -> Iterator[None]:
+    """An address that cannot be had is named in the error."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from error
+
+
+async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> None:
+    """Serve until SIGTERM or SIGINT. What was started last is stopped first; when this returns, all is written and closed."""
+    going = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, going.set)
+    config.refuse_plain_text()
+    make_private_dir(config.data_dir)
+    async with AsyncExitStack() as stack:
+        rooms = await _furnish(config, stack)
+        server = _grpc_server(rooms)
+        with _naming(config.listen):
+            grpc_address = str(config.listen.with_port(listen(server, config.listen.host, config.listen.port)))
+        with _naming(config.http):
+            web = WebServer(Pages(version(), grpc_address, rooms.problem), bind(config.http.host, config.http.port))
+        stack.push_async_callback(rooms.engines.close)
+        await rooms.engines.start()
+        gc.collect()
+        gc.freeze()
+        await _keep_admin_token(rooms.admin, stack)
+        stack.push_async_callback(web.close)
+        await web.start()
+        stack.push_async_callback(server.stop, config.drain_grace_s)
+        await server.start()
+        rooms.health.set_serving(serving=True)
+        ready({"event": "ready", "grpc": grpc_address, "http": str(config.http.with_port(web.port))})
+        await going.wait()
+        _log.info("draining", extra={"streams": len(rooms.endings)})
+        rooms.health.set_serving(serving=False)
+        rooms.endings.drain()
+    _log.info("stopped")
