@@ -1,0 +1,1 @@
+"""Facts and figures in, metrics out."""
