@@ -1,0 +1,1 @@
+"""Rate limits: how much was taken, by key."""
