@@ -14,6 +14,7 @@ from vsm_server.security import access
 from vsm_server.security.access import Admission, Conduit, Rule
 from vsm_server.security.authentication import Authenticator
 from vsm_server.security.identity import Identity
+from vsm_server.security.peers import host_of
 from vsm_server.security.tokens import invalid
 
 # As grpc has it: of the channel, and of the peer's certificate.
@@ -51,6 +52,7 @@ class Gate:
     def __init__(self, rule: Rule, conduits: Sequence[Conduit], authenticator: Authenticator, now_unix_s: Callable[[], float]) -> None:
         self.rule = rule
         self._authenticator = authenticator
+        self._sightings = authenticator.sightings
         self._now_unix_s = now_unix_s
         self._zones = frozenset(zone for zone in _ZONES if access.zone_passes(rule, zone, conduits, secure_channel=False))
         self._zones_if_secure = frozenset(zone for zone in _ZONES if access.zone_passes(rule, zone, conduits, secure_channel=True))
@@ -68,9 +70,13 @@ class Gate:
         return identity
 
     def _authenticated(self, context: Context, authorization: str | None) -> Identity:
-        identity = self._authenticator.authenticate(bearer(authorization), self._now_unix_s())
+        now_unix_s = self._now_unix_s()
+        identity = self._authenticator.authenticate(bearer(authorization), now_unix_s)
         if identity.certificate_sha256 and not hmac.compare_digest(identity.certificate_sha256, certificate_sha256(context.auth_context())):
             raise invalid("bound to another certificate")
+        self._sightings.see(identity.subject, identity.zone, now_unix_s)
+        if self._sightings.detect_replay:
+            self._sightings.see_host(identity.subject, identity.token_id, host_of(context.peer()), now_unix_s)
         return identity
 
     def _recognised(self, context: Context, authorization: str | None) -> Identity:

@@ -9,6 +9,7 @@ from vsm.v1 import errors_pb2
 
 from vsm_server.refusal import Refusal
 from vsm_server.security.identity import Identity
+from vsm_server.security.sightings import Sightings
 from vsm_server.security.tokens import LEEWAY_S, Verifier
 
 CACHE_LENGTH_MAX = 10_000  # verified tokens remembered
@@ -24,9 +25,20 @@ class Revocations(Protocol):
 
 
 class Authenticator:
-    """Verifies a token once and remembers it by its hash, at most a minute; revocations are asked on every call: they hold at once."""
+    """Verifies a token once and remembers it by its hash, at most a minute; revocations are asked on every call: they hold at once.
 
-    def __init__(self, verifier: Verifier, revocations: Callable[[], Revocations], *, cache_length_max: int = CACHE_LENGTH_MAX) -> None:
+    `sightings`: what watches the callers that were let in.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        revocations: Callable[[], Revocations],
+        *,
+        sightings: Sightings | None = None,
+        cache_length_max: int = CACHE_LENGTH_MAX,
+    ) -> None:
+        self.sightings = Sightings() if sightings is None else sightings
         self._verifier = verifier
         self._revocations = revocations
         self._cache_length_max = cache_length_max
