@@ -227,3 +227,11 @@ def test_sources(source: str, spoken: bool) -> None:
 def test_all_units_are_not_all_subsystems() -> None:
     """Who speaks for every unit does not thereby speak for a subsystem."""
     assert not replace(WHO, units=("*",)).speaks_for_source("S5")
+
+
+@pytest.mark.parametrize("path", ["/vsm.v1.SecurityService/GetKeys", "/vsm.v1.SystemService/GetVersions"])
+def test_open_methods_belong_to_a_subsystem(path: str) -> None:
+    """What anybody may call has a subsystem, a cost and a priority all the same: by them its peers are limited."""
+    rule = TABLE[path]
+    assert (rule.admission, rule.zone, rule.resource) == (Admission.OPEN, access_pb2.ZONE_UNSPECIFIED, "")
+    assert (rule.subsystem, rule.cost, rule.priority) == (subsystem_pb2.SUBSYSTEM_S5, 1, access_pb2.PRIORITY_NORMAL)

@@ -5,7 +5,7 @@ Zones and conduits are those of IEC 62443-3-2: nothing passes from zone to zone 
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from vsm.v1 import access_pb2, errors_pb2, subsystem_pb2
@@ -89,20 +89,18 @@ def _rule(method: MethodDescriptor) -> Rule:
     path = f"/{method.containing_service.full_name}/{method.name}"
     access: access_pb2.Access = method.GetOptions().Extensions[access_pb2.access]  # type: ignore[index]  # untyped in the stubs
     kind = access.WhichOneof("admission")
+    weight = Rule(path, priority=access.priority or access_pb2.PRIORITY_NORMAL, cost=access.cost or 1, subsystem=access.subsystem)
     if kind == "open":
-        return Rule(path, Admission.OPEN if access.open else Admission.NOBODY)
+        return replace(weight, admission=Admission.OPEN) if access.open else Rule(path)
     admitted = access.any_caller if kind == "any_caller" else access.scope != ""
     if not admitted or access.zone == access_pb2.ZONE_UNSPECIFIED or access.resource == "":
         return Rule(path)
-    return Rule(
-        path,
-        Admission.SCOPE if kind == "scope" else Admission.ANY_CALLER,
+    return replace(
+        weight,
+        admission=Admission.SCOPE if kind == "scope" else Admission.ANY_CALLER,
         scope=access.scope,
         zone=access.zone,
         resource="" if access.resource == UNFILTERED else access.resource,
-        priority=access.priority or access_pb2.PRIORITY_NORMAL,
-        cost=access.cost or 1,
-        subsystem=access.subsystem,
     )
 
 
@@ -121,13 +119,21 @@ def refuse_scope(rule: Rule, identity: Identity) -> None:
 
 def zone_passes(rule: Rule, zone: access_pb2.Zone, conduits: Sequence[Conduit], *, secure_channel: bool) -> bool:
     """Whether a caller in `zone` reaches the method. A channel is secure when it is TLS or never leaves the machine."""
-    if (zone, rule.zone) in _FREE:
-        return True
-    return any(
-        conduit.carries(rule.scope) and (secure_channel or not conduit.needs_secure_channel)
-        for conduit in conduits
-        if (conduit.origin, conduit.target) == (zone, rule.zone)
-    )
+    return is_free(zone, rule.zone) or conduit_of(rule, zone, conduits, secure_channel=secure_channel) is not None
+
+
+def is_free(origin: access_pb2.Zone, target: access_pb2.Zone) -> bool:
+    """Whether calls go from zone to zone without a conduit: in the same one, or down."""
+    return (origin, target) in _FREE
+
+
+def conduit_of(rule: Rule, zone: access_pb2.Zone, conduits: Sequence[Conduit], *, secure_channel: bool) -> Conduit | None:
+    """The first conduit through which a caller in `zone` reaches the method; None when there is none."""
+    for conduit in conduits:
+        leads = (conduit.origin, conduit.target) == (zone, rule.zone)
+        if leads and conduit.carries(rule.scope) and (secure_channel or not conduit.needs_secure_channel):
+            return conduit
+    return None
 
 
 def zone_refusal(rule: Rule, identity: Identity) -> Refusal:
