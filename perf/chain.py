@@ -19,8 +19,9 @@ import uvloop
 from vsm.v1 import access_pb2, operations_pb2, operations_pb2_grpc
 
 from vsm_server.model.revocations import Revocations
-from vsm_server.rpc.chain import Chain, Circumstances
+from vsm_server.rpc.chain import Chain
 from vsm_server.rpc.endings import Endings
+from vsm_server.rpc.method import Circumstances
 from vsm_server.rpc.server import SERVICES, make_server
 from vsm_server.security.access import rules
 from vsm_server.security.authentication import Authenticator
@@ -50,6 +51,7 @@ def chain(key: SigningKey) -> Chain:
             authenticator=Authenticator(verifier, lambda: revocations),
             endings=Endings(time.time),
             now_unix_s=time.time,
+            monotonic_s=time.monotonic,
             new_id=lambda: f"{next(numbers):x}",
         )
     )

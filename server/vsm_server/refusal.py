@@ -10,6 +10,7 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not an error of
 
     `reason` decides the status (rpc/errors.py holds the table), `metadata` are the keys that the contract names for it,
     `field` is the path of the offending request field for FIELD_INVALID. `message` goes to the caller: no secrets.
+    `retry_after_s`: when it may be worth while to come again; None: as the reason has it.
     """
 
     def __init__(
@@ -19,12 +20,14 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not an error of
         *,
         field: str = "",
         metadata: Mapping[str, str] | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.field = field
         self.metadata = dict(metadata or {})
+        self.retry_after_s = retry_after_s
 
 
 def not_found(resource: str) -> Refusal:

@@ -26,9 +26,10 @@ from vsm_server.journal.memory import MemoryJournal
 from vsm_server.journal.port import Journal, SpaceState
 from vsm_server.journal.sqlite import SqliteJournal
 from vsm_server.rpc.algedonic import AlgedonicServicer
-from vsm_server.rpc.chain import Chain, Circumstances
+from vsm_server.rpc.chain import Chain
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.health import HealthServicer
+from vsm_server.rpc.method import Circumstances
 from vsm_server.rpc.operations import OperationsServicer
 from vsm_server.rpc.patterns import PatternServicer
 from vsm_server.rpc.reflection import add_reflection
@@ -157,6 +158,7 @@ def _grpc_server(rooms: Rooms) -> grpc.aio.Server:
         ),
         endings=rooms.endings,
         now_unix_s=rooms.clock.now_unix_s,
+        monotonic_s=time.monotonic,
         new_id=_new_id,
     )
     server = make_server([Chain(circumstances)])

@@ -25,9 +25,10 @@ from vsm.v1 import (
 from vsm_server.model.revocations import Revocations
 from vsm_server.refusal import not_found
 from vsm_server.rpc import caller
-from vsm_server.rpc.chain import Chain, Circumstances
+from vsm_server.rpc.chain import Chain
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.errors import StreamEnded
+from vsm_server.rpc.method import Circumstances
 from vsm_server.rpc.server import SERVICES
 from vsm_server.security.access import rules
 from vsm_server.security.authentication import Authenticator
@@ -147,6 +148,7 @@ async def probe() -> AsyncIterator[Probe]:
             authenticator=Authenticator(verifier, lambda: revocations),
             endings=endings,
             now_unix_s=time.time,
+            monotonic_s=time.monotonic,
             new_id=lambda: f"id-{next(numbers)}",
         )
     )

@@ -57,17 +57,21 @@ class Gate:
         self._zones = frozenset(zone for zone in _ZONES if access.zone_passes(rule, zone, conduits, secure_channel=False))
         self._zones_if_secure = frozenset(zone for zone in _ZONES if access.zone_passes(rule, zone, conduits, secure_channel=True))
 
-    def admit(self, context: Context, authorization: str | None) -> Identity:
-        """Who calls, if that caller may call this method at all."""
+    def identify(self, context: Context, authorization: str | None) -> Identity:
+        """Who calls. Refuses with TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED, unless the method is open to anybody."""
         if self.rule.admission is Admission.OPEN:
             return self._recognised(context, authorization)
-        identity = self._authenticated(context, authorization)
+        return self._authenticated(context, authorization)
+
+    def refuse(self, context: Context, identity: Identity) -> None:
+        """Refuses with SCOPE_MISSING or ZONE_DENIED a caller who may not call this method at all."""
+        if self.rule.admission is Admission.OPEN:
+            return
         access.refuse_scope(self.rule, identity)
         if identity.zone not in self._zones:
             secure = identity.zone in self._zones_if_secure and is_secure(context.auth_context(), context.peer())
             if not secure:
                 raise access.zone_refusal(self.rule, identity)
-        return identity
 
     def _authenticated(self, context: Context, authorization: str | None) -> Identity:
         now_unix_s = self._now_unix_s()

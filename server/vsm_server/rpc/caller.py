@@ -2,14 +2,14 @@
 
 from asyncio import Future
 from contextvars import ContextVar
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from vsm.v1 import access_pb2
 
 from vsm_server.refusal import Refusal
 from vsm_server.security.identity import Identity
 
-# Whoever calls a method that asks for no token.
+# Whoever calls a method that asks for no token, or has not shown one yet.
 NOBODY = Identity(
     subject="",
     zone=access_pb2.ZONE_PUBLIC,
@@ -24,13 +24,19 @@ NOBODY = Identity(
 )
 
 
-class Caller(NamedTuple):
-    """One call's circumstances. `trace` is the id under which the log speaks of it; `ending` is None on unary calls."""
+@dataclass(slots=True, eq=False)
+class Caller:
+    """One call's circumstances. `trace` is the id under which the log speaks of it; `ending` is None on unary calls.
+
+    `received_bytes` and `sent_bytes` grow with the messages.
+    """
 
     identity: Identity
     trace: str
     priority: access_pb2.Priority
     ending: Future[Refusal] | None = None
+    received_bytes: int = 0
+    sent_bytes: int = 0
 
 
 CALLER: ContextVar[Caller] = ContextVar("caller")
@@ -52,7 +58,7 @@ def trace() -> str:
 
 
 def ending() -> Future[Refusal]:
-    """Resolves, on a stream, when it must end: the token ran out or was revoked, or the server is going.
+    """Resolves, on a stream, when it must end: the token ran out or was revoked, the stream has its age, or the server is going.
 
     The handler then has `endings.GRACE_S` to raise that refusal (as StreamEnded, to tell where to go on). One that does not is
     cancelled, and the stream ends with the refusal as it is.

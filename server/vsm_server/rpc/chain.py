@@ -1,139 +1,104 @@
-"""The way of every call: trace, outermost catch, authentication, authorization, validation, handler. One interceptor for all."""
+"""The way of every call, in one interceptor for all four kinds of methods.
+
+Request id and outermost catch, counting, deadline, authentication, authorization, rate limit, reading and validation, handler.
+"""
 
 import asyncio
 import inspect
-import logging
-import operator
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import protovalidate
-from vsm.v1 import errors_pb2
 
-from vsm_server.refusal import Refusal, not_implemented
-from vsm_server.rpc import errors
-from vsm_server.rpc.access_stage import Gate
-from vsm_server.rpc.caller import CALLER, Caller
-from vsm_server.rpc.endings import Endings, running_task
-from vsm_server.rpc.errors import Context
-from vsm_server.rpc.incident import internal, read_headers
-from vsm_server.rpc.validation import refuse_violations
-from vsm_server.security import access
-from vsm_server.security.access import Conduit, Rule
-from vsm_server.security.authentication import Authenticator
-from vsm_server.security.identity import Identity
-
-_log = logging.getLogger(__name__)
+from vsm_server.rpc import deadline_stage
+from vsm_server.rpc.caller import CALLER, NOBODY, Caller
+from vsm_server.rpc.conclusion import CANCELLED, cancelled
+from vsm_server.rpc.deadline_stage import UNARY_MAX_S, Deadline
+from vsm_server.rpc.endings import running_task
+from vsm_server.rpc.errors import STATUS_BY_REASON, Context
+from vsm_server.rpc.incident import read_headers
+from vsm_server.rpc.method import Circumstances, Method
 
 if TYPE_CHECKING:
     MethodHandler = grpc.RpcMethodHandler[Any, Any]  # cannot be subscripted at run time
 
-# What every next request of a stream must be, to break no rule of the contract: told sooner than by the validator.
-SOUND: dict[str, Callable[[Any], bool]] = {
-    "/vsm.v1.OperationsService/StreamEvents": lambda request: request.HasField("batch") and not request.HasField("open"),
-}
-
 Handler = Callable[[Any, Context], Any]
-Serve = Callable[[Any, Context, Identity, str], Awaitable[Any]]
+Serve = Callable[[Any, Context, Caller], Awaitable[Any]]
+Serialize = Callable[[Any], bytes]
 
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What the stages need from outside."""
-
-    table: dict[str, Rule]
-    authenticator: Authenticator
-    endings: Endings
-    now_unix_s: Callable[[], float]
-    new_id: Callable[[], str]
-    conduits: Sequence[Conduit] = access.DEFAULT_CONDUITS
-
-
-class Method:
-    """The stages of one method, bound once."""
-
-    def __init__(self, path: str, circumstances: Circumstances, validator: protovalidate.Validator) -> None:
-        self.rule = access.rule_of(path, circumstances.table)
-        self.gate = Gate(self.rule, circumstances.conduits, circumstances.authenticator, circumstances.now_unix_s)
-        self.endings = circumstances.endings
-        self.new_id = circumstances.new_id
-        self._validator = validator
-        self._ours = path in circumstances.table
-        self._is_sound = SOUND.get(path, lambda _: False)
-        self._resource_of: Callable[[Any], str] | None = operator.attrgetter(self.rule.resource) if self.rule.resource else None
-
-    def check_first(self, request: Any, identity: Identity) -> None:
-        """Refuse a request whose resource the caller may not touch, then one that breaks a rule of the contract."""
-        if self._resource_of is not None:
-            access.refuse_resource(self.rule, identity, self._resource_of(request))
-        self.check_next(request)
-
-    def check_next(self, request: Any) -> None:
-        """Refuse a request that breaks a rule of the contract."""
-        if self._ours and not self._is_sound(request):
-            refuse_violations(self._validator, request)
+OK = grpc.StatusCode.OK
 
 
 class _Requests:
-    """A client's stream, each message checked before the handler sees it."""
+    """A client's stream, each message read and checked before the handler sees it."""
 
-    def __init__(self, requests: AsyncIterator[Any], method: Method, identity: Identity) -> None:
+    def __init__(self, requests: AsyncIterator[bytes], method: Method, caller: Caller) -> None:
         self._requests = requests
         self._method = method
-        self._identity = identity
-        self._begun = False
+        self._caller = caller
+        self._read = self._read_first
 
     def __aiter__(self) -> "_Requests":
         return self
 
     async def __anext__(self) -> Any:
-        request = await self._requests.__anext__()
-        if self._begun:
-            self._method.check_next(request)
-        else:
-            self._begun = True
-            self._method.check_first(request, self._identity)
-        return request
+        return self._read(await self._requests.__anext__())
 
+    def _read_first(self, raw: bytes) -> Any:
+        self._read = self._read_next
+        return self._method.read_first(raw, self._caller)
 
-async def _conclude(error: Exception, method: Method, context: Context, trace: str) -> None:
-    """End a call that failed: a refusal with its status, a bug with an incident number."""
-    about = {"trace": trace, "method": method.rule.method}
-    if isinstance(error, NotImplementedError):
-        error = not_implemented(method.rule.method)
-    if isinstance(error, Refusal):
-        _log.info("refused", extra={**about, "reason": errors_pb2.ErrorReason.Name(error.reason)})
-        await errors.abort(context, error)
-    if isinstance(error, grpc.aio.AbortError):
-        raise error
-    if isinstance(error, grpc.aio.InternalError):
-        _log.info("peer gone", extra=about)
-        return
-    failure = internal(method.new_id())
-    _log.error("internal error", exc_info=error, extra={**about, **failure.metadata})
-    await errors.abort(context, failure)
+    def _read_next(self, raw: bytes) -> Any:
+        return self._method.read_next(raw, self._caller)
 
 
 def _guarded(method: Method, serve: Serve) -> Handler:
     """The outermost frame of a call. One that was cancelled stays cancelled."""
 
     async def handler(request: Any, context: Context) -> Any:
+        began_s = method.monotonic_s()
+        method.calls.started()
         authorization, trace = read_headers(context.invocation_metadata() or (), method.new_id)
+        caller = Caller(NOBODY, trace, method.rule.priority)
+        CALLER.set(caller)
+        code = OK
         try:
-            return await serve(request, context, method.gate.admit(context, authorization), trace)
+            method.admit(context, caller, authorization)
+            return await serve(request, context, caller)
+        except asyncio.CancelledError:
+            code = cancelled(context)
+            raise
+        except grpc.aio.AbortError:
+            code = context.code()
+            raise
         except Exception as error:  # noqa: BLE001  the one outermost catch
-            await _conclude(error, method, context, trace)
+            refusal = method.conclusion.refusal_of(error, caller)
+            code = CANCELLED if refusal is None else STATUS_BY_REASON[refusal.reason]
+            if refusal is not None:
+                await method.conclusion.refuse(context, caller, refusal)
+        finally:
+            method.conclusion.ended(caller, code, method.monotonic_s() - began_s)
 
     return handler
 
 
-def _unary(method: Method, inner: Handler) -> Serve:
-    def serve(request: Any, context: Context, identity: Identity, trace: str) -> Awaitable[Any]:
-        method.check_first(request, identity)
-        CALLER.set(Caller(identity, trace, method.rule.priority))
-        answer: Awaitable[Any] = inner(request, context)
+def _unary(method: Method, inner: Handler, serialize: Serialize) -> Serve:
+    async def serve(raw: bytes, context: Context, caller: Caller) -> bytes:
+        left_s = deadline_stage.left_s(context)
+        deadline_stage.refuse_expired(left_s)
+        deadline = Deadline(running_task(), UNARY_MAX_S) if left_s is None or left_s > UNARY_MAX_S else None
+        try:
+            answer = serialize(await inner(method.read_first(raw, caller), context))
+        except asyncio.CancelledError:
+            if deadline is None or not deadline.cut or context.cancelled():
+                raise
+            running_task().uncancel()
+            raise deadline_stage.overrun(UNARY_MAX_S) from None
+        finally:
+            if deadline is not None:
+                deadline.release()
+        caller.sent_bytes = len(answer)
         return answer
 
     return serve
@@ -143,13 +108,11 @@ def _stream(method: Method, inner: Handler, *, requests_stream: bool) -> Serve:
     """For the three kinds that hold a stream. The handler's task is this one, so that cancelling it ends the handler."""
     responds = _written(inner) if inspect.isasyncgenfunction(inner) else inner
 
-    async def serve(request: Any, context: Context, identity: Identity, trace: str) -> Any:
-        if not requests_stream:
-            method.check_first(request, identity)
-        stream = method.endings.begin(identity, running_task())
-        CALLER.set(Caller(identity, trace, method.rule.priority, stream.ending))
+    async def serve(request: Any, context: Context, caller: Caller) -> Any:
+        first = _Requests(request, method, caller) if requests_stream else method.read_first(request, caller)
+        stream = method.endings.begin(caller, context.peer(), running_task())
         try:
-            return await responds(_Requests(request, method, identity) if requests_stream else request, context)
+            return await responds(first, context)
         except asyncio.CancelledError:
             if not stream.cut or context.cancelled():
                 raise
@@ -171,6 +134,21 @@ def _written(generator: Handler) -> Handler:
     return write
 
 
+def _counted(serialize: Serialize) -> Serialize:
+    """Messages of a stream, counted for the caller in whose context they are written."""
+
+    def counted(message: Any) -> bytes:
+        raw = serialize(message)
+        CALLER.get().sent_bytes += len(raw)
+        return raw
+
+    return counted
+
+
+def _as_it_is(message: bytes) -> bytes:
+    return message
+
+
 class Chain(grpc.aio.ServerInterceptor):
     """Wraps every method of the server in its stages."""
 
@@ -190,20 +168,25 @@ class Chain(grpc.aio.ServerInterceptor):
         if wrapped is None:
             inner = await continuation(handler_call_details)
             if inner is None:
+                unknown = self._circumstances.calls.method(path)
+                unknown.started()
+                unknown.ended(grpc.StatusCode.UNIMPLEMENTED.name, 0.0, 0, 0)
                 return inner
             wrapped = self._wrapped[path] = self._wrap(path, inner)
         return wrapped
 
     def _wrap(self, path: str, inner: Any) -> "MethodHandler":
-        method = Method(path, self._circumstances, self._validator)
-        codec = {"request_deserializer": inner.request_deserializer, "response_serializer": inner.response_serializer}
+        """Requests are read, and single responses written, in the chain: what fails there fails as the call does."""
+        method = Method(path, inner.request_deserializer or _as_it_is, self._circumstances, self._validator)
+        serialize = inner.response_serializer or _as_it_is
         if inner.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(_guarded(method, _unary(method, inner.unary_unary)), **codec)
+            return grpc.unary_unary_rpc_method_handler(_guarded(method, _unary(method, inner.unary_unary, serialize)))
+        counted = _counted(serialize)
         if inner.unary_stream is not None:
             guarded = _guarded(method, _stream(method, inner.unary_stream, requests_stream=False))
-            return grpc.unary_stream_rpc_method_handler(guarded, **codec)
+            return grpc.unary_stream_rpc_method_handler(guarded, response_serializer=counted)
         if inner.stream_unary is not None:
             guarded = _guarded(method, _stream(method, inner.stream_unary, requests_stream=True))
-            return grpc.stream_unary_rpc_method_handler(guarded, **codec)
+            return grpc.stream_unary_rpc_method_handler(guarded, response_serializer=counted)
         guarded = _guarded(method, _stream(method, inner.stream_stream, requests_stream=True))
-        return grpc.stream_stream_rpc_method_handler(guarded, **codec)
+        return grpc.stream_stream_rpc_method_handler(guarded, response_serializer=counted)

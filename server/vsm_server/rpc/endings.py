@@ -5,14 +5,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from vsm.v1 import errors_pb2
+from vsm.v1 import access_pb2, errors_pb2
 
 from vsm_server.refusal import Refusal, limit_reached
+from vsm_server.rpc.caller import Caller
+from vsm_server.rpc.peer import host as host_of
 from vsm_server.security.authentication import Revocations
 from vsm_server.security.identity import Identity
 
 GRACE_S = 0.2
-STREAMS_PER_SUBJECT_MAX = 1_000  # open streams of one subject
+STREAMS_PER_SUBJECT_MAX = 1_000  # open streams of one subject; without a token, of one host
+STREAMS_MAX = 10_000  # open streams of a server; those of algedonic priority and health are always taken
 # Longest sleep towards the end of a token: the clock may be set meanwhile.
 _SLEEP_MAX_S = 3_600.0
 
@@ -27,11 +30,16 @@ def running_task() -> "asyncio.Task[object]":
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One open stream: whose it is, the task that serves it, and its end. `cut` when its handler had to be cancelled."""
+    """One open stream: whose it is, the task that serves it, and its end. `cut` when its handler had to be cancelled.
+
+    `owner`: the subject, or the host of a caller without a token.
+    """
 
     identity: Identity
+    owner: tuple[str, str]
     task: "asyncio.Task[object]"
     ending: "asyncio.Future[Refusal]"
+    age: asyncio.TimerHandle | None = field(default=None, init=False)
     expiry: asyncio.TimerHandle | None = field(default=None, init=False)
     deadline: asyncio.TimerHandle | None = field(default=None, init=False)
     cut: bool = field(default=False, init=False)
@@ -41,42 +49,58 @@ def _draining() -> Refusal:
     return Refusal(errors_pb2.ERROR_REASON_DRAINING, "the server is going")
 
 
-class Endings:
-    """Ends streams: at the end of their token, at its revocation, and when the server goes."""
+def _aged() -> Refusal:
+    return Refusal(errors_pb2.ERROR_REASON_DRAINING, "the stream has lasted as long as one may; go on in a new one", retry_after_s=0.0)
 
-    def __init__(self, now_unix_s: Callable[[], float]) -> None:
+
+class Endings:
+    """Ends streams: at the end of their token, at its revocation, at the age that one may have, and when the server goes.
+
+    `stream_age_s` 0: streams may have any age.
+    """
+
+    def __init__(self, now_unix_s: Callable[[], float], stream_age_s: float = 0.0) -> None:
         self._now_unix_s = now_unix_s
+        self._stream_age_s = stream_age_s
         self._streams: set[Stream] = set()
-        self._count_by_subject: Counter[str] = Counter()
+        self._count_by_owner: Counter[tuple[str, str]] = Counter()
         self._draining = False
 
     def __len__(self) -> int:
         """How many are open."""
         return len(self._streams)
 
-    def begin(self, identity: Identity, task: "asyncio.Task[object]") -> Stream:
-        """Enter a stream; `expires_unix_s` 0 has no end of its own.
+    def begin(self, caller: Caller, peer: str, task: "asyncio.Task[object]") -> Stream:
+        """Enter a stream; an identity whose `expires_unix_s` is 0 has no end of its own.
 
-        Refuses with DRAINING when the server is going, with LIMIT_REACHED when the subject has STREAMS_PER_SUBJECT_MAX already.
+        Refuses with DRAINING when the server is going, with LIMIT_REACHED when the subject (or the host of a caller without a token) has
+        STREAMS_PER_SUBJECT_MAX already, or the server STREAMS_MAX.
         """
         if self._draining:
             raise _draining()
-        if self._count_by_subject[identity.subject] >= STREAMS_PER_SUBJECT_MAX:
+        identity = caller.identity
+        owner = (identity.subject, "") if identity.subject else ("", host_of(peer))
+        if self._count_by_owner[owner] >= STREAMS_PER_SUBJECT_MAX:
             raise limit_reached("streams_per_subject_max", STREAMS_PER_SUBJECT_MAX)
-        self._count_by_subject[identity.subject] += 1
-        stream = Stream(identity, task, task.get_loop().create_future())
+        if len(self._streams) >= STREAMS_MAX and caller.priority < access_pb2.PRIORITY_ALGEDONIC:
+            raise limit_reached("streams_max", STREAMS_MAX)
+        self._count_by_owner[owner] += 1
+        stream = Stream(identity, owner, task, task.get_loop().create_future())
         self._streams.add(stream)
         if identity.expires_unix_s:
             self._watch_expiry(stream)
+        if self._stream_age_s:
+            stream.age = task.get_loop().call_later(self._stream_age_s, self._end, stream, _aged())
+        caller.ending = stream.ending
         return stream
 
     def finish(self, stream: Stream) -> None:
         """Forget a stream that is over; once for each that began."""
         self._streams.remove(stream)
-        self._count_by_subject[stream.identity.subject] -= 1
-        if not self._count_by_subject[stream.identity.subject]:
-            del self._count_by_subject[stream.identity.subject]
-        for timer in (stream.expiry, stream.deadline):
+        self._count_by_owner[stream.owner] -= 1
+        if not self._count_by_owner[stream.owner]:
+            del self._count_by_owner[stream.owner]
+        for timer in (stream.age, stream.expiry, stream.deadline):
             if timer is not None:
                 timer.cancel()
 

@@ -1,9 +1,10 @@
 """The one table from a refusal's reason to its status, and the status as it goes over the wire."""
 
+import math
 from typing import Any, NoReturn
 
 import grpc
-from google.protobuf import any_pb2, duration_pb2
+from google.protobuf import duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from vsm.v1 import errors_pb2, watch_pb2
@@ -17,6 +18,7 @@ MESSAGE_LENGTH_MAX = 1_024  # characters of a status text
 METADATA_VALUE_LENGTH_MAX = 256  # characters of a value in an error's metadata
 VIOLATIONS_MAX = 16  # fields that one refusal names
 DETAILS_KEY = "grpc-status-details-bin"
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
 
 STATUS_BY_REASON = {
     errors_pb2.ERROR_REASON_FIELD_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
@@ -40,6 +42,7 @@ STATUS_BY_REASON = {
     errors_pb2.ERROR_REASON_NOT_DURABLE: grpc.StatusCode.UNAVAILABLE,
     errors_pb2.ERROR_REASON_DRAINING: grpc.StatusCode.UNAVAILABLE,
     errors_pb2.ERROR_REASON_READ_ONLY: grpc.StatusCode.UNAVAILABLE,
+    errors_pb2.ERROR_REASON_DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors_pb2.ERROR_REASON_SLOW_CONSUMER: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors_pb2.ERROR_REASON_HISTORY_COMPACTED: grpc.StatusCode.OUT_OF_RANGE,
     errors_pb2.ERROR_REASON_RESUME_TOKEN_FOREIGN: grpc.StatusCode.INVALID_ARGUMENT,
@@ -66,7 +69,7 @@ class StreamEnded(Refusal):
     """The end of a watch that the client did not ask for: the refusal that ends it, and where to go on."""
 
     def __init__(self, cause: Refusal, *, resume_token: str, oldest_sequence: int) -> None:
-        super().__init__(cause.reason, cause.message, field=cause.field, metadata=cause.metadata)
+        super().__init__(cause.reason, cause.message, field=cause.field, metadata=cause.metadata, retry_after_s=cause.retry_after_s)
         self.resume_token = resume_token
         self.oldest_sequence = oldest_sequence
 
@@ -92,6 +95,10 @@ def _bad_request(refusal: Refusal) -> error_details_pb2.BadRequest:
     )
 
 
+def _retry_after_s(refusal: Refusal) -> float | None:
+    return RETRY_AFTER_S_BY_REASON.get(refusal.reason) if refusal.retry_after_s is None else refusal.retry_after_s
+
+
 def details(refusal: Refusal) -> list[Message]:
     """What goes with the status: ErrorInfo always, the rest as the reason has it."""
     metadata = {key: value[:METADATA_VALUE_LENGTH_MAX] for key, value in refusal.metadata.items()}
@@ -99,8 +106,9 @@ def details(refusal: Refusal) -> list[Message]:
     found: list[Message] = [info]
     if refusal.reason == errors_pb2.ERROR_REASON_FIELD_INVALID:
         found.append(_bad_request(refusal))
-    if (delay_s := RETRY_AFTER_S_BY_REASON.get(refusal.reason)) is not None:
-        delay = duration_pb2.Duration(nanos=round(delay_s * 1e9) % 1_000_000_000, seconds=int(delay_s))
+    if (delay_s := _retry_after_s(refusal)) is not None:
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(round(delay_s * 1e9))
         found.append(error_details_pb2.RetryInfo(retry_delay=delay))
     if refusal.reason == errors_pb2.ERROR_REASON_RATE_LIMITED:
         violation = error_details_pb2.QuotaFailure.Violation(subject=metadata.get("limit", ""), description=refusal.message)
@@ -110,13 +118,19 @@ def details(refusal: Refusal) -> list[Message]:
     return found
 
 
-async def abort(context: Context, refusal: Refusal) -> NoReturn:
-    """End the call with the refusal's status. Always raises."""
+def trailers(refusal: Refusal, request_id: str) -> tuple[tuple[str, str | bytes], ...]:
+    """The status with its details (RequestInfo last), and the push-back that gRPC's own retries heed, rounded up to a millisecond."""
+    status = status_pb2.Status(code=STATUS_BY_REASON[refusal.reason].value[0], message=refusal.message[:MESSAGE_LENGTH_MAX])
+    for detail in (*details(refusal), error_details_pb2.RequestInfo(request_id=request_id)):
+        status.details.add().Pack(detail)
+    found: tuple[tuple[str, str | bytes], ...] = ((DETAILS_KEY, status.SerializeToString()),)
+    if (delay_s := _retry_after_s(refusal)) is not None:
+        found += ((PUSHBACK_KEY, str(math.ceil(delay_s * 1e3))),)
+    return found
+
+
+async def abort(context: Context, refusal: Refusal, request_id: str) -> NoReturn:
+    """End the call with the refusal's status, beside the trailers that it has already. Always raises."""
     code = STATUS_BY_REASON[refusal.reason]
-    message = refusal.message[:MESSAGE_LENGTH_MAX]
-    status = status_pb2.Status(code=code.value[0], message=message)
-    for detail in details(refusal):
-        packed = any_pb2.Any()
-        packed.Pack(detail)
-        status.details.append(packed)
-    await context.abort(code, message, trailing_metadata=((DETAILS_KEY, status.SerializeToString()),))
+    given = tuple(context.trailing_metadata() or ())
+    await context.abort(code, refusal.message[:MESSAGE_LENGTH_MAX], trailing_metadata=(*given, *trailers(refusal, request_id)))

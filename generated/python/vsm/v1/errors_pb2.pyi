@@ -28,6 +28,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_NOT_DURABLE: _ClassVar[ErrorReason]
     ERROR_REASON_DRAINING: _ClassVar[ErrorReason]
     ERROR_REASON_READ_ONLY: _ClassVar[ErrorReason]
+    ERROR_REASON_DEADLINE_EXCEEDED: _ClassVar[ErrorReason]
     ERROR_REASON_SLOW_CONSUMER: _ClassVar[ErrorReason]
     ERROR_REASON_HISTORY_COMPACTED: _ClassVar[ErrorReason]
     ERROR_REASON_RESUME_TOKEN_FOREIGN: _ClassVar[ErrorReason]
@@ -57,6 +58,7 @@ ERROR_REASON_DISK_LOW: ErrorReason
 ERROR_REASON_NOT_DURABLE: ErrorReason
 ERROR_REASON_DRAINING: ErrorReason
 ERROR_REASON_READ_ONLY: ErrorReason
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason
 ERROR_REASON_SLOW_CONSUMER: ErrorReason
 ERROR_REASON_HISTORY_COMPACTED: ErrorReason
 ERROR_REASON_RESUME_TOKEN_FOREIGN: ErrorReason
