@@ -97,6 +97,7 @@ class Config:
     accept_clock: bool = _option("false", "", "Start although the log ends over an hour ahead of this machine's clock.", _flag)
     insecure: bool = _option("false", "", "Allow plain text on addresses that other machines reach.", _flag)
     log_level: str = _option("info", "word", "From which level on to log.", _one_of("debug", "info", "warning", "error"))
+    call_deadline_s: float = _option("30", "s", "Time that a unary call may take whatever its client allows, 1 to 3600.", _seconds(1, 3600))
     drain_grace_s: float = _option("0.5", "s", "Time that unary calls get to finish when the server stops, 0 to 300.", _seconds(0, 300))
 
     def refuse_plain_text(self) -> None:

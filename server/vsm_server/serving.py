@@ -149,7 +149,7 @@ async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
     )
 
 
-def _grpc_server(rooms: Rooms) -> grpc.aio.Server:
+def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
     key = rooms.mint.key
     circumstances = Circumstances(
         table=rules(SERVICES),
@@ -160,6 +160,7 @@ def _grpc_server(rooms: Rooms) -> grpc.aio.Server:
         now_unix_s=rooms.clock.now_unix_s,
         monotonic_s=time.monotonic,
         new_id=_new_id,
+        unary_max_s=config.call_deadline_s,
     )
     server = make_server([Chain(circumstances)])
     engines = rooms.engines
@@ -203,7 +204,7 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
     make_private_dir(config.data_dir)
     async with AsyncExitStack() as stack:
         rooms = await _furnish(config, stack)
-        server = _grpc_server(rooms)
+        server = _grpc_server(rooms, config)
         with _naming(config.listen):
             grpc_address = str(config.listen.with_port(listen(server, config.listen.host, config.listen.port)))
         with _naming(config.http):

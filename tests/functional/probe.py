@@ -32,9 +32,11 @@ from vsm_server.rpc.method import Circumstances
 from vsm_server.rpc.server import SERVICES
 from vsm_server.security.access import rules
 from vsm_server.security.authentication import Authenticator
+from vsm_server.security.denials import Denials
 from vsm_server.security.identity import Identity
 from vsm_server.security.keys import SigningKey
 from vsm_server.security.tokens import ISSUER, TrustedKey, Verifier, sign
+from vsm_server.telemetry.calls import Calls
 
 SECRET = "the password is swordfish"
 ADMIN = Identity(
@@ -61,7 +63,7 @@ class Seen:
 
 
 class Algedonic(algedonic_pb2_grpc.AlgedonicServiceServicer):
-    """GetSignal fails as its name says; WatchSignals stays open, and heeds its ending only when its filter says so."""
+    """GetSignal fails, or takes its time, as its name says; WatchSignals stays open, and heeds its ending only when its filter says so."""
 
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
@@ -73,6 +75,10 @@ class Algedonic(algedonic_pb2_grpc.AlgedonicServiceServicer):
             raise ValueError(SECRET)
         if request.name.endswith("/none"):
             raise not_found(request.name)
+        if request.name.endswith("/slow"):
+            await asyncio.sleep(60)
+        if request.name.endswith("/odd"):
+            return "no message"  # type: ignore[return-value]  # what a bug may bring
         return algedonic_pb2.GetSignalResponse(signal=algedonic_pb2.Signal(name=request.name))
 
     async def WatchSignals(self, request: Any, context: Any) -> None:  # type: ignore[override]  # a coroutine that writes
@@ -127,6 +133,8 @@ class Probe:
     seen: Seen
     endings: Endings
     revocations: Revocations
+    calls: Calls
+    denials: Denials
 
     def token(self, *, life_s: float = 600, **changes: Any) -> str:
         """A token for everything, or with these changes, issued now."""
@@ -136,9 +144,10 @@ class Probe:
 
 
 @asynccontextmanager
-async def probe() -> AsyncIterator[Probe]:
+async def probe(unary_max_s: float = 30.0) -> AsyncIterator[Probe]:
     """Started, and stopped at the end."""
     key, seen, revocations = SigningKey.generate(), Seen(), Revocations()
+    calls, denials = Calls(rules(SERVICES)), Denials()
     endings = Endings(time.time)
     numbers = itertools.count()
     verifier = Verifier({key.kid: TrustedKey(ISSUER, key.private.public_key())})
@@ -150,6 +159,9 @@ async def probe() -> AsyncIterator[Probe]:
             now_unix_s=time.time,
             monotonic_s=time.monotonic,
             new_id=lambda: f"id-{next(numbers)}",
+            calls=calls,
+            denials=denials,
+            unary_max_s=unary_max_s,
         )
     )
     server = grpc.aio.server(interceptors=[chain], options=[("grpc.so_reuseport", 0)])
@@ -162,7 +174,7 @@ async def probe() -> AsyncIterator[Probe]:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        yield Probe(f"127.0.0.1:{port}", key, seen, endings, revocations)
+        yield Probe(f"127.0.0.1:{port}", key, seen, endings, revocations, calls, denials)
     finally:
         endings.drain()
         await server.stop(1)

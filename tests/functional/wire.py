@@ -102,6 +102,7 @@ class Refused:
     text: str
     end: watch_pb2.StreamEnd | None = None
     retry_s: float | None = None
+    request_id: str = ""
     trailers: dict[str, str | bytes] = field(default_factory=dict)
 
 
@@ -110,13 +111,16 @@ def read_refusal(error: grpc.aio.AioRpcError) -> Refused:
     trailers = dict(error.trailing_metadata() or ())
     packed = trailers.get("grpc-status-details-bin", b"")
     status = status_pb2.Status.FromString(packed if isinstance(packed, bytes) else packed.encode())
-    info, bad, end, retry = (
+    info, bad, end, retry, asked = (
         error_details_pb2.ErrorInfo(),
         error_details_pb2.BadRequest(),
         watch_pb2.StreamEnd(),
         error_details_pb2.RetryInfo(),
+        error_details_pb2.RequestInfo(),
     )
-    found = {message.DESCRIPTOR.full_name for message in (info, bad, end, retry) for detail in status.details if detail.Unpack(message)}
+    found = {
+        message.DESCRIPTOR.full_name for message in (info, bad, end, retry, asked) for detail in status.details if detail.Unpack(message)
+    }
     return Refused(
         code=error.code(),
         reason=info.reason.removeprefix("ERROR_REASON_"),
@@ -126,6 +130,7 @@ def read_refusal(error: grpc.aio.AioRpcError) -> Refused:
         text=error.details() or "",
         end=end if end.DESCRIPTOR.full_name in found else None,
         retry_s=retry.retry_delay.ToTimedelta().total_seconds() if retry.DESCRIPTOR.full_name in found else None,
+        request_id=asked.request_id,
         trailers=trailers,
     )
 

@@ -14,7 +14,7 @@ import protovalidate
 from vsm_server.rpc import deadline_stage
 from vsm_server.rpc.caller import CALLER, NOBODY, Caller
 from vsm_server.rpc.conclusion import CANCELLED, cancelled
-from vsm_server.rpc.deadline_stage import UNARY_MAX_S, Deadline
+from vsm_server.rpc.deadline_stage import Deadline
 from vsm_server.rpc.endings import running_task
 from vsm_server.rpc.errors import STATUS_BY_REASON, Context
 from vsm_server.rpc.incident import read_headers
@@ -84,17 +84,19 @@ def _guarded(method: Method, serve: Serve) -> Handler:
 
 
 def _unary(method: Method, inner: Handler, serialize: Serialize) -> Serve:
+    limit_s = method.unary_max_s
+
     async def serve(raw: bytes, context: Context, caller: Caller) -> bytes:
         left_s = deadline_stage.left_s(context)
         deadline_stage.refuse_expired(left_s)
-        deadline = Deadline(running_task(), UNARY_MAX_S) if left_s is None or left_s > UNARY_MAX_S else None
+        deadline = Deadline(running_task(), limit_s) if left_s is None or left_s > limit_s else None
         try:
             answer = serialize(await inner(method.read_first(raw, caller), context))
         except asyncio.CancelledError:
             if deadline is None or not deadline.cut or context.cancelled():
                 raise
             running_task().uncancel()
-            raise deadline_stage.overrun(UNARY_MAX_S) from None
+            raise deadline_stage.overrun(limit_s) from None
         finally:
             if deadline is not None:
                 deadline.release()

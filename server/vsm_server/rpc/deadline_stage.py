@@ -8,7 +8,7 @@ from vsm.v1 import errors_pb2
 from vsm_server.refusal import Refusal
 from vsm_server.rpc.errors import Context
 
-UNARY_MAX_S = 30.0  # that a unary call may take, whatever its client allows
+UNARY_DEFAULT_S = 30.0
 
 
 class Deadline:
