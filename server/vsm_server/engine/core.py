@@ -5,8 +5,8 @@ them. Nothing is answered before what it saw is durable.
 """
 
 import zlib
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +15,7 @@ from vsm.v1 import access_pb2, errors_pb2, operations_pb2
 from vsm.v1 import log_pb2 as log
 
 from vsm_server.engine.drafting import Draft
+from vsm_server.engine.figures import Commands
 from vsm_server.engine.queue import CommandQueue, Waiting
 from vsm_server.journal.port import Row, SpaceState
 from vsm_server.model import batches, retries, unit_commands
@@ -59,30 +60,37 @@ class Settled(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a turn wants appended: rows behind the entry `expected`, often none; and the entries that they hold, columns left out."""
+    """What a turn wants appended: rows behind the entry `expected`, often none; and the entries that they hold, columns left out.
+
+    `refused`: events of these entries that are refused, by reason.
+    """
 
     expected: int
     rows: Sequence[Row]
     entries: Sequence[log.Entry]
+    refused: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
     rows: list[Row]
     entries: list[log.Entry]
+    refused: Counter[int]
 
 
 class Core(Generic[T]):
     """Working state, queue, and the answers that wait for the journal.
 
+    `monotonic_ns` is what commands are timed by; without it they take no time.
     After an exception in `turn` the working state cannot be trusted: `failed`, then `reset` with a state rebuilt from the log.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, monotonic_ns: Callable[[], int] = lambda: 0) -> None:
         self.state = state
         self.space = SpaceState.ROOMY
         self.durable_sequence = state.sequence
         self.dropped_conclusions = 0
+        self.commands = Commands(monotonic_ns)
         self._queue: CommandQueue[T] = CommandQueue()
         self._answers: deque[tuple[int, Settled[T]]] = deque()
         self._deciding: list[T] = []
@@ -109,6 +117,11 @@ class Core(Generic[T]):
         return len(self._queue) > 0
 
     @property
+    def waiting(self) -> tuple[int, int]:
+        """Commands that wait for their turn, and the bytes of event columns that they hold."""
+        return len(self._queue), self._queue.bytes
+
+    @property
     def may_gather(self) -> bool:
         """Whether a batch of events is next, and less waits than fills a turn: more batches may join it."""
         first = self._queue.first()
@@ -123,7 +136,7 @@ class Core(Generic[T]):
     def turn(self, now_ns: int, expired: Callable[[], bool]) -> Turn:
         """Decide what waits, the most important first, until `expired` or a bound; deadlines before all but a Start."""
         expected = self.state.sequence
-        out = _Written([], [])
+        out = _Written([], [], Counter())
         count = self._start(now_ns, out)
         if self.space is not SpaceState.ROOMY:
             self._deaf_ns = now_ns
@@ -131,7 +144,7 @@ class Core(Generic[T]):
             self._fall_due(now_ns, out)
         while count < COMMANDS_MAX and self._queue and not (count and expired()):
             count += self._next(now_ns, out)
-        return Turn(expected, out.rows, out.entries)
+        return Turn(expected, out.rows, out.entries, out.refused)
 
     def read(self, ticket: T, value: Any) -> None:
         """Answer `ticket` with what was read from the working state, once that is durable."""
@@ -172,7 +185,9 @@ class Core(Generic[T]):
     def _next(self, now_ns: int, out: _Written) -> int:
         waiting = self._queue.take()
         self._deciding = [waiting.ticket]
+        begin_ns = self.commands.monotonic_ns()
         count = self._take_up(waiting, now_ns, out)
+        self.commands.took(type(waiting.command), count, begin_ns)
         self._deciding = []
         return count
 
@@ -206,9 +221,15 @@ class Core(Generic[T]):
             return Outcome(self.state.sequence)
         return Outcome(draft.sequence, self._finish(draft, call, digest, out))
 
+    def _decide_own(self, command: object, now_ns: int, out: _Written) -> None:
+        begin_ns = self.commands.monotonic_ns()
+        self._decide(command, SERVER, now_ns, out)
+        self.commands.took(type(command), 1, begin_ns)
+
     def _finish(self, draft: Draft, call: Call, digest: int, out: _Written) -> log.Entry:
         draft.conclude()
         self.dropped_conclusions += draft.dropped
+        out.refused.update(draft.refused)
         entry = draft.finish(call, digest)
         body = entry.SerializeToString(deterministic=True)
         out.entries.append(entry)
@@ -274,15 +295,15 @@ class Core(Generic[T]):
             self._flush_heartbeats(now_ns, out)
         others = [one for one in due if one.kind != SILENCE]
         if others:
-            self._decide(Tick(others), SERVER, now_ns, out)
+            self._decide_own(Tick(others), now_ns, out)
         if silent:
-            self._decide(unit_commands.Silences(silent), SERVER, now_ns, out)
+            self._decide_own(unit_commands.Silences(silent), now_ns, out)
         self._set_again(due)
 
     def _flush_heartbeats(self, now_ns: int, out: _Written) -> None:
         heard, self._heard, self._gather_until_ns = self._heard, {}, 0
         self._flushed.append((self.state.sequence + 1, heard))
-        self._decide(unit_commands.Seen(heard), SERVER, now_ns, out)
+        self._decide_own(unit_commands.Seen(heard), now_ns, out)
 
     def _hear_again(self) -> None:
         """Heartbeats that were answered count, whatever became of the entry that was to tell of them: it is written anew at once."""

@@ -1,6 +1,6 @@
 """One entry in the making: a command's facts with all that follows from them."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 
 from vsm.v1 import log_pb2 as log
@@ -19,7 +19,7 @@ BYTES_MAX = 1 << 20
 
 
 class Draft:
-    """Decides and evolves on the working state. `dropped`: conclusions that found no room.
+    """Decides and evolves on the working state. `dropped`: conclusions that found no room; `refused`: events, by reason.
 
     Facts that a command states itself always go in; what follows from them goes in as far as the bounds allow.
     """
@@ -35,6 +35,7 @@ class Draft:
         self._conclusions: deque[tuple[int, Conclusion]] = deque()
         self.columns: list[tuple[int, bytes]] = []
         self.dropped = 0
+        self.refused: Counter[int] = Counter()
 
     @property
     def now_ns(self) -> int:
@@ -58,7 +59,8 @@ class Draft:
     def batch(self, batch: ReportBatch, actor: str) -> None:
         """An event batch that is new. Its events reach the operators in `conclude`, with those of the others."""
         batch = batches.fresh(self._state.producers, batch, actor)
-        fact, taken = batches.report(self._state.units, batch, actor)
+        fact, taken, refused = batches.report(self._state.units, batch, actor)
+        self.refused.update(refused)
         if batch.message is not None and taken is not None:
             self.columns.append((len(self._facts), batch.message.SerializeToString(deterministic=True)))
             self._parts.append(taken)

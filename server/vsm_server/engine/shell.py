@@ -11,6 +11,7 @@ from vsm.v1 import log_pb2 as log
 
 from vsm_server.engine import recovery
 from vsm_server.engine.core import Core, Outcome, Settled, Turn, not_durable
+from vsm_server.engine.figures import Commands, Figures
 from vsm_server.engine.tail import Item, Tail
 from vsm_server.journal.port import Compacted, Journal, SpaceState, Unusable
 from vsm_server.model.call import SERVER, Call
@@ -42,19 +43,6 @@ class Clock(Protocol):
     def difference_ns(self) -> int:
         """How far the wall clock is ahead of engine time."""
         ...
-
-
-@dataclass(slots=True)
-class Figures:
-    """What the engine counts about itself since it started; times in nanoseconds."""
-
-    turn_count: int = 0
-    entry_count: int = 0
-    failure_count: int = 0
-    turn_ns: int = 0
-    turn_ns_max: int = 0
-    append_ns: int = 0
-    log_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +83,7 @@ class Engine:
         self.rested_since_ns = 0
         self._clock = clock
         self._report = report
-        self._core: Core[Future] = Core(State(system))
+        self._core: Core[Future] = Core(State(system), clock.monotonic_ns)
         self._loop = asyncio.get_running_loop()
         self._in_flight: set[asyncio.Future[None]] = set()
         self._scheduled: asyncio.Handle | None = None
@@ -182,6 +170,21 @@ class Engine:
         """Conclusions that found no room in their entry."""
         return self._core.dropped_conclusions
 
+    @property
+    def commands(self) -> Commands:
+        """Commands decided so far."""
+        return self._core.commands
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Commands that wait for their turn, and the bytes of event columns that they hold."""
+        return self._core.waiting
+
+    @property
+    def appends_in_flight(self) -> int:
+        """Appends on their way to the journal."""
+        return len(self._in_flight)
+
     def now_ns(self) -> int:
         """Engine time."""
         return self._clock.now_ns()
@@ -243,10 +246,7 @@ class Engine:
             broken.callback(self._fail, "turn_failed", "a command could not be decided")
             turn = self._core.turn(self.now_ns(), self.expiry())
             broken.pop_all()
-        took_ns = self._clock.monotonic_ns() - begin_ns
-        self.figures.turn_count += 1
-        self.figures.turn_ns += took_ns
-        self.figures.turn_ns_max = max(self.figures.turn_ns_max, took_ns)
+        self.figures.turn(self._clock.monotonic_ns() - begin_ns)
         return turn
 
     def _append(self, turn: Turn) -> None:
@@ -263,12 +263,12 @@ class Engine:
                 self._fail("append_failed", str(problem))
             return
         self._failures_in_row = 0
-        self.figures.append_ns += self._clock.monotonic_ns() - begin_ns
-        self.figures.entry_count += len(turn.rows)
-        self.figures.log_bytes += sum(len(row.body) + sum(len(body) for _, body in row.columns) for row in turn.rows)
+        took_ns = self._clock.monotonic_ns() - begin_ns
         settle(self._core.durable(turn.rows[-1].sequence))
         self.tail.push(Item.of(entry, row.checksum, len(row.body)) for entry, row in zip(turn.entries, turn.rows, strict=True))
         self._schedule()
+        self.figures.appended(turn.rows, took_ns)
+        self.figures.told(turn.entries, turn.refused, self.state.signals)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -326,11 +326,13 @@ class Engine:
             raise not_durable()
 
     async def _recover(self) -> None:
+        begin_ns = self._clock.monotonic_ns()
         recovered = await recovery.recover(self.journal, self.log_name, self.system, self.expiry())
         self._core.reset(recovered.state)
         self.uid = recovered.head.uid
         self.oldest_sequence = recovered.head.oldest
         self.replayed_count = recovered.replayed_count
+        self.figures.recovery_ns = self._clock.monotonic_ns() - begin_ns
         self.snapshot_position = recovered.snapshot_position
         self.tail.rebase(recovered.head.last, recovered.head.last_checksum)
 

@@ -31,6 +31,7 @@ async def take(engine: Engine) -> bool:
         sections[name] = Section(version, bytes(body))
     await engine.journal.save(engine.log_name, Snapshot(position, sections))
     engine.snapshot_position = position
+    engine.figures.snapshot_taken(engine.now_ns())
     return True
 
 

@@ -1,13 +1,16 @@
 """The end of a log in memory: entries that just became durable, and the watchers that wait for more."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from vsm.v1 import errors_pb2
 from vsm.v1 import log_pb2 as log
 from vsm.v1 import subsystem_pb2 as sub
+
+from vsm_server.refusal import Refusal
 
 ENTRIES_MAX = 1_024  # last entries of a log in memory
 BYTES_MAX = 1 << 20  # their size, event columns left out
@@ -45,6 +48,7 @@ class Tail:
         self._items: deque[Item] = deque()
         self._bytes = 0
         self.watcher_count = 0
+        self.ends: Counter[int] = Counter()
         # In the order of coming; dictionaries, so that who leaves is found at once.
         self._signal_waiters: dict[asyncio.Future[None], None] = {}
         self._waiters: dict[asyncio.Future[None], None] = {}
@@ -95,12 +99,17 @@ class Tail:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """One watcher more, for as long."""
+        """One watcher more, for as long; its end is counted by its reason, UNSPECIFIED when it was cancelled or has gone."""
         self.watcher_count += 1
+        reason: int = errors_pb2.ERROR_REASON_UNSPECIFIED
         try:
             yield
+        except Refusal as end:
+            reason = end.reason
+            raise
         finally:
             self.watcher_count -= 1
+            self.ends[reason] += 1
 
     def close(self) -> None:
         """Nothing more will come: wake all."""

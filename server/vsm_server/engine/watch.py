@@ -18,6 +18,8 @@ from vsm_server.refusal import Refusal
 T = TypeVar("T")
 
 ITEMS_MAX = 1_000  # entries that a watcher takes from memory at once
+# What becomes of a resume token.
+RESUMED, FOREIGN, COMPACTED = "resumed", "foreign", "compacted"
 ROWS_MAX = 256  # entries that a watcher reads from the journal at once
 
 
@@ -43,7 +45,7 @@ class Watch:
     async def begin(cls, engine: Engine, token: str, after_sequence: int | None, *, signals_only: bool, with_columns: bool) -> "Watch":
         """Behind a resume token, or else a sequence, or else at the end. Refusals RESUME_TOKEN_FOREIGN, HISTORY_COMPACTED."""
         if token:
-            position = await _checked(engine, parse(token))
+            position = await _resumed(engine, token)
         elif after_sequence is not None:
             position = await _at(engine, after_sequence)
         else:
@@ -122,6 +124,20 @@ async def _at(engine: Engine, sequence: int) -> Position:
     if sequence > engine.tail.last:
         raise Refusal(errors_pb2.ERROR_REASON_FIELD_INVALID, f"after_sequence: the log ends at {engine.tail.last}", field="after_sequence")
     return Position(engine.uid, sequence, await _checksum(engine, sequence))
+
+
+async def _resumed(engine: Engine, token: str) -> Position:
+    outcome = RESUMED
+    try:
+        return await _checked(engine, parse(token))
+    except Compact:
+        outcome = COMPACTED
+        raise
+    except Refusal:
+        outcome = FOREIGN
+        raise
+    finally:
+        engine.figures.resumes[outcome] += 1
 
 
 async def _checked(engine: Engine, position: Position) -> Position:

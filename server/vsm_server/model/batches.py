@@ -1,9 +1,11 @@
 """Decisions about event batches: which events are taken, which batch is new."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,20 +60,23 @@ class ReportBatch:
 
 @dataclass(slots=True)
 class _Refusals:
-    """Events refused so far: which, and the first words about it."""
+    """Events refused so far: which, how many by reason, and the first words about it."""
 
     keep: NDArray[np.bool_]
     told: list[pb.Rejection] = field(default_factory=list)
+    counts: Counter[int] = field(default_factory=Counter)
 
     def refuse(self, which: NDArray[np.int64], reason: pb.RejectionReason, detail: Callable[[int], str]) -> None:
         fresh = which[self.keep[which]]
         self.keep[fresh] = False
+        self.counts[reason] += len(fresh)
         self.told += [pb.Rejection(index=at, reason=reason, detail=detail(at)) for at in fresh[:REJECTIONS_TOLD].tolist()]
 
     def take_over(self, refused: Sequence[tuple[int, pb.RejectionReason, str]]) -> None:
         """What the edge refused: an event once, for the first reason given."""
         self.keep[[at for at, _, _ in refused]] = False
         first = {at: (reason, detail) for at, reason, detail in reversed(refused)}
+        self.counts.update(reason for reason, _ in first.values())
         self.told += [pb.Rejection(index=at, reason=first[at][0], detail=first[at][1]) for at in sorted(first)[:REJECTIONS_TOLD]]
 
 
@@ -95,8 +100,16 @@ def fresh(producers: Producers, batch: ReportBatch, actor: str) -> ReportBatch:
     return replace(batch, count=sum(counts), columns=columns, message=message, refused=refused, counts=counts if len(counts) > 1 else ())
 
 
-def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsReported, Part | None]:
-    """The fact, without its columns, and what the operators get to see."""
+class Reported(NamedTuple):
+    """The fact, without its columns; what the operators get to see; how many events are refused, by reason."""
+
+    fact: log.EventsReported
+    taken: Part | None
+    refused: Mapping[int, int]
+
+
+def report(units: Units, batch: ReportBatch, actor: str) -> Reported:
+    """What becomes of a batch that is new."""
     fact = log.EventsReported(
         producer=batch.producer,
         epoch=batch.epoch,
@@ -113,7 +126,7 @@ def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsRepo
         fact.applied.CopyFrom(batch.applied)
     if batch.columns is None:
         fact.rejections.add(batch_number=batch.batch_number, reason=BATCH_MALFORMED, detail=batch.malformed)
-        return fact, None
+        return Reported(fact, None, {BATCH_MALFORMED: batch.count})
     refusals = _Refusals(np.ones(batch.count, np.bool_))
     if batch.refused:
         refusals.take_over(batch.refused)
@@ -121,7 +134,7 @@ def report(units: Units, batch: ReportBatch, actor: str) -> tuple[log.EventsRepo
     slots = unit_slots(batch.columns.unit, units)
     _refuse_units(refusals, batch.columns.unit, slots)
     _tell(fact, refusals)
-    return fact, Part(batch.columns, refusals.keep, slots)
+    return Reported(fact, Part(batch.columns, refusals.keep, slots), refusals.counts)
 
 
 def kept(fact: log.EventsReported) -> NDArray[np.bool_]:
@@ -133,7 +146,7 @@ def kept(fact: log.EventsReported) -> NDArray[np.bool_]:
 
 def receipt(sequence: int, facts: Sequence[log.EventsReported]) -> pb.Receipt:
     """What became of batches, from their facts; `sequence` is the position after them."""
-    refused = [_rejected_count(fact) for fact in facts]
+    refused = [rejected_count(fact) for fact in facts]
     told = [rejection for fact in facts for rejection in fact.rejections]
     return pb.Receipt(
         sequence=sequence,
@@ -144,7 +157,8 @@ def receipt(sequence: int, facts: Sequence[log.EventsReported]) -> pb.Receipt:
     )
 
 
-def _rejected_count(fact: log.EventsReported) -> int:
+def rejected_count(fact: log.EventsReported) -> int:
+    """How many of a batch's events were refused."""
     whole = any(not rejection.HasField("index") for rejection in fact.rejections)
     return fact.count if whole else len(fact.rejected_index)
 

@@ -29,6 +29,16 @@ class Likeness(NamedTuple):
     text: str
 
 
+class _Place(NamedTuple):
+    severity: int
+    level: int
+    overdue: bool
+
+    @classmethod
+    def of(cls, signal: pb.Signal) -> "_Place":
+        return cls(signal.severity, signal.level, signal.overdue)
+
+
 def likenesses(signal: pb.Signal) -> list[Likeness]:
     """Each likeness under which a signal can be folded."""
     kinds = [("description", signal.description)]
@@ -53,7 +63,7 @@ class Signals:
         self._order: list[tuple[tuple[int, int], str]] = []
         self._open: dict[Likeness, str] = {}
         self._closed: deque[str] = deque()
-        self._held: Counter[tuple[int, bool]] = Counter()
+        self._held: Counter[_Place] = Counter()
         self.storms = Storms()
 
     def get(self, name: str) -> pb.Signal:
@@ -85,8 +95,15 @@ class Signals:
 
     def held_by(self, level: int) -> tuple[int, int]:
         """Open signals at a level, and how many of them are overdue."""
-        overdue = self._held[level, True]
-        return self._held[level, False] + overdue, overdue
+        held = [(at.overdue, count) for at, count in self._held.items() if at.level == level]
+        return sum(count for _, count in held), sum(count for overdue, count in held if overdue)
+
+    def open_by_place(self) -> dict[tuple[int, int], int]:
+        """Open signals by severity and level; places where none is are left out."""
+        counts: Counter[tuple[int, int]] = Counter()
+        for at, count in self._held.items():
+            counts[at.severity, at.level] += count
+        return {place: count for place, count in counts.items() if count}
 
     def newest_first(self, before: str, count_max: int) -> Iterator[pb.Signal]:
         """At most `count_max`, from the newest backwards, or from the one raised before the one named `before`."""
@@ -115,7 +132,7 @@ class Signals:
         for likeness in likenesses(signal):
             self._open.setdefault(likeness, signal.name)
         self.storms.raised(signal)
-        self._held[signal.level, signal.overdue] += 1
+        self._held[_Place.of(signal)] += 1
         self._schedule(signal.name)
 
     def changed(self, fact: log.SignalRepeated | log.SignalEscalated | log.SignalExpired) -> None:
@@ -136,8 +153,8 @@ class Signals:
             return
         before, signal = self._by_name[now.name], _copy(now)
         self._by_name[signal.name] = signal
-        self._held[before.level, before.overdue] -= 1
-        self._held[signal.level, signal.overdue] += 1
+        self._held[_Place.of(before)] -= 1
+        self._held[_Place.of(signal)] += 1
         if signal.state not in protocol.OPEN:
             self._close(signal)
         self._schedule(signal.name)
@@ -181,7 +198,7 @@ class Signals:
 
     def _unlike(self, signal: pb.Signal) -> None:
         self.storms.closed(signal)
-        self._held[signal.level, signal.overdue] -= 1
+        self._held[_Place.of(signal)] -= 1
         for likeness in likenesses(signal):
             if self._open.get(likeness) == signal.name:
                 del self._open[likeness]
