@@ -22,7 +22,7 @@ from vsm_server.model.revocations import Revocations
 from vsm_server.rpc.chain import Chain
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.method import Circumstances
-from vsm_server.rpc.server import SERVICES, make_server
+from vsm_server.rpc.server import SERVICES, Connections, make_server
 from vsm_server.security.access import rules
 from vsm_server.security.authentication import Authenticator
 from vsm_server.security.identity import Identity
@@ -79,7 +79,8 @@ def token(key: SigningKey) -> str:
 
 async def _serve(parent: Connection) -> None:
     key = SigningKey.generate()
-    servers = [make_server([]), make_server([chain(key)])]
+    connections = Connections(age_s=0, idle_s=0, count_max=100, streams_max=100)
+    servers = [make_server([], connections), make_server([chain(key)], connections)]
     ports = []
     for server in servers:
         operations_pb2_grpc.add_OperationsServiceServicer_to_server(Echo(), server)

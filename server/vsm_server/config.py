@@ -4,7 +4,7 @@
 import argparse
 import ipaddress
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 ENVIRONMENT_PREFIX = "VSM_"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+HIDDEN = "(hidden)"  # instead of a secret
 _PORT_MAX = 65_535  # a TCP port
 
 
@@ -76,8 +77,19 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
-def _option(default: str, unit: str, doc: str, parse: Callable[[str], Any]) -> Any:
-    return field(default_factory=lambda: parse(default), metadata={"default": default, "unit": unit, "doc": doc, "parse": parse})
+def _count(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if text.isascii() and text.isdecimal() and low <= int(text) <= high:
+            return int(text)
+        raise ValueError(f"{low} to {high}")
+
+    return parse
+
+
+def _option(default: str, unit: str, doc: str, parse: Callable[[str], Any], *, secret: bool = False) -> Any:
+    """A field of Config. What is secret is never shown; a path to a secret is none."""
+    metadata = {"default": default, "unit": unit, "doc": doc, "parse": parse, "secret": secret}
+    return field(default_factory=lambda: parse(default), metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +110,15 @@ class Config:
     insecure: bool = _option("false", "", "Allow plain text on addresses that other machines reach.", _flag)
     log_level: str = _option("info", "word", "From which level on to log.", _one_of("debug", "info", "warning", "error"))
     call_deadline_s: float = _option("30", "s", "Time that a unary call may take whatever its client allows, 1 to 3600.", _seconds(1, 3600))
+    connection_age_s: float = _option(
+        "3600",
+        "s",
+        "Age at which a connection is closed in peace and its streams end, so that clients come anew; 0: never.",
+        _seconds(0, 604_800),
+    )
+    connection_idle_s: float = _option("600", "s", "A connection without calls for so long is closed; 0: never.", _seconds(0, 604_800))
+    connections_max: int = _option("1000", "number", "gRPC connections at once; a further one is closed at once.", _count(1, 1_000_000))
+    connection_streams_max: int = _option("100", "number", "Calls and streams at once on one connection; more wait.", _count(1, 100_000))
     drain_grace_s: float = _option("0.5", "s", "Time that unary calls get to finish when the server stops, 0 to 300.", _seconds(0, 300))
 
     def refuse_plain_text(self) -> None:
@@ -116,6 +137,7 @@ class Option:
     unit: str
     doc: str
     parse: Callable[[str], Any]
+    secret: bool
 
     @property
     def flag(self) -> bool:
@@ -126,7 +148,7 @@ class Option:
     def of(cls, found: Field[Any]) -> "Option":
         """Of a field of Config."""
         assert found.default_factory is not MISSING
-        return cls(found.name, *(found.metadata[key] for key in ("default", "unit", "doc", "parse")))
+        return cls(found.name, *(found.metadata[key] for key in ("default", "unit", "doc", "parse", "secret")))
 
 
 OPTIONS = tuple(Option.of(one) for one in fields(Config))
@@ -145,37 +167,76 @@ def add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
             parser.add_argument(flag, metavar=option.unit, help=text)
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """An option with its value, as text and as parsed, and where it came from: default, a file, a variable, or the command line."""
+
+    option: Option
+    text: str
+    value: Any
+    origin: str
+
+    def row(self) -> dict[str, str]:
+        """For people and programs to read; without secrets."""
+        text = HIDDEN if self.option.secret and self.text else self.text
+        return {"key": self.option.name, "value": text, "default": self.option.default, "unit": self.option.unit, "origin": self.origin}
+
+
+def read_settings(arguments: Mapping[str, str | None], environment: Mapping[str, str]) -> list[Setting]:
+    """Every option of a command line and an environment, in their order. Fails with ConfigInvalid."""
+    found = {option.name: Setting(option, option.default, option.parse(option.default), "default") for option in OPTIONS}
+    path = arguments.get("config") or environment.get(f"{ENVIRONMENT_PREFIX}CONFIG")
+    for name, text in _from_file(Path(path)) if path else ():
+        found[name] = _set(name, text, f"{path}: {name}", str(path))
+    for name in found:
+        variable = f"{ENVIRONMENT_PREFIX}{name.upper()}"
+        if variable in environment:
+            found[name] = _set(name, environment[variable], variable, variable)
+    for name, argument in arguments.items():
+        if name in found and argument is not None:
+            found[name] = _set(name, argument, f"--{name.replace('_', '-')}", "command line")
+    return list(found.values())
+
+
+def configured(settings: Iterable[Setting]) -> Config:
+    """The configuration that the settings make."""
+    return Config(**{setting.option.name: setting.value for setting in settings})
+
+
 def read_config(arguments: Mapping[str, str | None], environment: Mapping[str, str]) -> Config:
     """The configuration of a command line and an environment. Fails with ConfigInvalid."""
-    path = arguments.get("config") or environment.get(f"{ENVIRONMENT_PREFIX}CONFIG")
-    values = _from_file(Path(path)) if path else {}
-    for option in OPTIONS:
-        variable = f"{ENVIRONMENT_PREFIX}{option.name.upper()}"
-        if variable in environment:
-            values[option.name] = _parse(option, environment[variable], variable)
-    for name, text in arguments.items():
-        if name in _BY_NAME and text is not None:
-            values[name] = _parse(_BY_NAME[name], text, f"--{name.replace('_', '-')}")
-    return Config(**values)
+    return configured(read_settings(arguments, environment))
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows with the same keys as lines of aligned columns under a head of the keys; an empty cell is a dash."""
+    lines = [list(rows[0]), *([cell or "-" for cell in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "".join(f"{line.rstrip()}\n" for line in padded)
+
+
+def _from_file(path: Path) -> list[tuple[str, str]]:
+    """Keys of a file with their values as text."""
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        found = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigInvalid(f"{path}: {error}") from None
-    values = {}
-    for key, value in table.items():
+    values = []
+    for key, value in found.items():
         if key not in _BY_NAME:
             raise ConfigInvalid(f"{path}: {key} is not an option; allowed are {', '.join(sorted(_BY_NAME))}")
         if isinstance(value, dict | list):
             raise ConfigInvalid(f"{path}: {key}: a single value")
-        values[key] = _parse(_BY_NAME[key], str(value).lower() if isinstance(value, bool) else str(value), f"{path}: {key}")
+        values.append((key, str(value).lower() if isinstance(value, bool) else str(value)))
     return values
 
 
-def _parse(option: Option, text: str, source: str) -> Any:
+def _set(name: str, text: str, source: str, origin: str) -> Setting:
+    """An option set to a text; `source` names it in an error."""
+    option = _BY_NAME[name]
     try:
-        return option.parse(text)
+        return Setting(option, text, option.parse(text), origin)
     except ValueError as error:
-        raise ConfigInvalid(f"{source}: {text!r} cannot be used: {error}") from None
+        shown = HIDDEN if option.secret else repr(text)
+        raise ConfigInvalid(f"{source}: {shown} cannot be used: {error}") from None

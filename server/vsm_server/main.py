@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uvloop
 
-from vsm_server.config import OPTIONS, Config, ConfigInvalid, add_options, read_config
+from vsm_server.config import OPTIONS, Config, ConfigInvalid, add_options, configured, read_settings, table
 from vsm_server.engine.clock import ClockBehind
 from vsm_server.journal import backup as copies
 from vsm_server.journal.port import JournalError
@@ -51,6 +51,11 @@ def _run_restore(config: Config, arguments: argparse.Namespace) -> None:
     _log.info("backup restored", extra={"data_dir": str(config.data_dir)})
 
 
+def _run_config(_: Config, arguments: argparse.Namespace) -> None:
+    rows = [setting.row() for setting in read_settings(vars(arguments), os.environ)]
+    sys.stdout.write(f"{json.dumps(rows, indent=2)}\n" if arguments.json else table(rows))
+
+
 def _run_version(_: Config, __: argparse.Namespace) -> None:
     sys.stdout.write(f"vsm-server {version()}\n")
 
@@ -63,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         ("serve", _run_serve, "Serve until SIGTERM or SIGINT.", options),
         ("backup", _run_backup, "Copy the log to a new file, while a server runs or not.", ["data_dir", "log_level"]),
         ("restore", _run_restore, "Make a new data directory of a backup.", ["data_dir", "log_level"]),
+        ("config", _run_config, "Print every option with its value, default, unit and origin; takes all options of serve.", options),
         ("version", _run_version, "Print the version.", []),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -70,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         add_options(command, names)
         if name in ("backup", "restore"):
             command.add_argument("file", metavar="FILE", help="The backup.")
+        if name == "config":
+            command.add_argument("--json", action="store_true", help="As JSON: a list of objects.")
     return parser
 
 
@@ -78,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     log_to(sys.stderr, "info")
     try:
-        config = read_config(vars(arguments), os.environ)
+        config = configured(read_settings(vars(arguments), os.environ))
         log_to(sys.stderr, config.log_level)
         arguments.run(config, arguments)
     except EXPECTED as error:

@@ -34,7 +34,7 @@ from vsm_server.rpc.operations import OperationsServicer
 from vsm_server.rpc.patterns import PatternServicer
 from vsm_server.rpc.reflection import add_reflection
 from vsm_server.rpc.security import Mint, SecurityServicer
-from vsm_server.rpc.server import SERVICES, listen, make_server
+from vsm_server.rpc.server import SERVICES, Connections, listen, make_server
 from vsm_server.rpc.systems import SystemServicer
 from vsm_server.security import keys
 from vsm_server.security.access import rules
@@ -142,10 +142,19 @@ async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
         journal=journal,
         clock=clock,
         engines=Engines(journal, clock, version(), _report),
-        endings=Endings(clock.now_unix_s),
+        endings=Endings(clock.now_unix_s, config.connection_age_s),
         health=HealthServicer(SERVICE_NAMES),
         mint=mint,
         admin=AdminToken(config.data_dir, mint.key, mint.birth),
+    )
+
+
+def _connections(config: Config) -> Connections:
+    return Connections(
+        age_s=config.connection_age_s,
+        idle_s=config.connection_idle_s,
+        count_max=config.connections_max,
+        streams_max=config.connection_streams_max,
     )
 
 
@@ -162,7 +171,7 @@ def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
         new_id=_new_id,
         unary_max_s=config.call_deadline_s,
     )
-    server = make_server([Chain(circumstances)])
+    server = make_server([Chain(circumstances)], _connections(config))
     engines = rooms.engines
     algedonic_pb2_grpc.add_AlgedonicServiceServicer_to_server(AlgedonicServicer(engines), server)
     operations_pb2_grpc.add_OperationsServiceServicer_to_server(OperationsServicer(engines), server)

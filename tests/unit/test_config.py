@@ -1,11 +1,13 @@
 """Options from four sources, the later over the earlier; what cannot be used is refused by name."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from vsm_server.config import OPTIONS, Address, Config, ConfigInvalid, add_options, read_config
+from vsm_server import config
+from vsm_server.config import HIDDEN, OPTIONS, Address, Config, ConfigInvalid, Option, Setting, add_options, read_config, read_settings
 
 NAMES = [option.name for option in OPTIONS]
 
@@ -18,10 +20,10 @@ def arguments(*words: str) -> dict[str, str | None]:
 
 def test_defaults_are_the_fixed_interface() -> None:
     """Without any source the server listens where the start-up interface says."""
-    config = read_config(arguments(), {})
-    assert config == Config()
-    assert (str(config.data_dir), str(config.listen), str(config.http)) == ("data", "127.0.0.1:50051", "127.0.0.1:4000")
-    assert (config.durability, config.in_memory, config.insecure) == ("full", False, False)
+    found = read_config(arguments(), {})
+    assert found == Config()
+    assert (str(found.data_dir), str(found.listen), str(found.http)) == ("data", "127.0.0.1:50051", "127.0.0.1:4000")
+    assert (found.durability, found.in_memory, found.insecure) == ("full", False, False)
 
 
 def test_later_sources_win(tmp_path: Path) -> None:
@@ -29,17 +31,17 @@ def test_later_sources_win(tmp_path: Path) -> None:
     file = tmp_path / "vsm.toml"
     file.write_text('data_dir = "from-file"\nlisten = "127.0.0.1:1"\nhttp = "127.0.0.1:1"\nin_memory = true\ndrain_grace_s = 2\n')
     environment = {"VSM_CONFIG": str(file), "VSM_LISTEN": "127.0.0.1:2", "VSM_HTTP": "127.0.0.1:2", "VSM_UNKNOWN": "ignored"}
-    config = read_config(arguments("--http", "127.0.0.1:3"), environment)
-    assert (str(config.data_dir), config.listen.port, config.http.port) == ("from-file", 2, 3)
-    assert (config.in_memory, config.drain_grace_s) == (True, 2.0)
+    found = read_config(arguments("--http", "127.0.0.1:3"), environment)
+    assert (str(found.data_dir), found.listen.port, found.http.port) == ("from-file", 2, 3)
+    assert (found.in_memory, found.drain_grace_s) == (True, 2.0)
 
 
 def test_config_file_of_the_command_line_wins(tmp_path: Path) -> None:
     """--config names the file even where VSM_CONFIG names another."""
     for name in ("a", "b"):
         (tmp_path / name).write_text(f'data_dir = "{name}"')
-    config = read_config(arguments("--config", str(tmp_path / "a")), {"VSM_CONFIG": str(tmp_path / "b")})
-    assert str(config.data_dir) == "a"
+    found = read_config(arguments("--config", str(tmp_path / "a")), {"VSM_CONFIG": str(tmp_path / "b")})
+    assert str(found.data_dir) == "a"
 
 
 def test_every_option_comes_from_every_source(tmp_path: Path) -> None:
@@ -65,6 +67,9 @@ def test_every_option_comes_from_every_source(tmp_path: Path) -> None:
         ({}, ("--drain-grace-s", "nan"), "--drain-grace-s"),
         ({}, ("--drain-grace-s", "-1"), "0 to 300"),
         ({}, ("--log-level", "loud"), "--log-level"),
+        ({}, ("--connections-max", "0"), "1 to 1000000"),
+        ({}, ("--connection-streams-max", "1.5"), "--connection-streams-max"),
+        ({}, ("--connection-age-s", "-1"), "0 to 604800"),
         ({}, ("--config", "/nowhere/vsm.toml"), "/nowhere/vsm.toml"),
     ],
 )
@@ -112,3 +117,40 @@ def test_plain_text_beyond_loopback_must_be_allowed(name: str) -> None:
     with pytest.raises(ConfigInvalid, match=name):
         read_config(arguments(*words), {}).refuse_plain_text()
     read_config(arguments(*words, "--insecure"), {}).refuse_plain_text()
+
+
+def test_every_setting_knows_where_it_came_from(tmp_path: Path) -> None:
+    """Of each option it is known whether its value is the default or came from the file, a variable or the command line."""
+    file = tmp_path / "vsm.toml"
+    file.write_text('listen = "127.0.0.1:1"\nhttp = "127.0.0.1:1"\nin_memory = true\n')
+    settings = read_settings(arguments("--config", str(file), "--durability", "normal"), {"VSM_HTTP": "127.0.0.1:2"})
+    rows = {row["key"]: row for row in (setting.row() for setting in settings)}
+    origins = {key: row["origin"] for key, row in rows.items()}
+    assert list(origins) == NAMES
+    assert {key for key, origin in origins.items() if origin == "default"} == set(NAMES) - {"listen", "http", "in_memory", "durability"}
+    assert origins["listen"] == origins["in_memory"] == str(file)
+    assert (origins["http"], origins["durability"]) == ("VSM_HTTP", "command line")
+    assert [rows[key]["value"] for key in ("listen", "http", "in_memory", "durability")] == ["127.0.0.1:1", "127.0.0.1:2", "true", "normal"]
+    assert rows["listen"]["default"] == "127.0.0.1:50051"
+
+
+def test_secrets_are_hidden() -> None:
+    """The value of a secret option is not shown; that there is none may be."""
+    secret = Option("key_phrase", "", "word", "A secret.", str, secret=True)
+    assert Setting(secret, "swordfish", "swordfish", "VSM_KEY_PHRASE").row()["value"] == HIDDEN
+    assert Setting(secret, "", "", "default").row()["value"] == ""
+
+
+def test_unusable_secret_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that cannot be used is named and not shown."""
+    listen = replace(config._BY_NAME["listen"], secret=True)
+    monkeypatch.setitem(config._BY_NAME, "listen", listen)
+    with pytest.raises(ConfigInvalid, match="VSM_LISTEN") as caught:
+        read_config(arguments(), {"VSM_LISTEN": "swordfish"})
+    assert "swordfish" not in str(caught.value)
+
+
+def test_table_is_aligned() -> None:
+    """Cells of a column begin under each other, and an empty one is a dash."""
+    text = config.table([{"key": "a", "value": "long one", "unit": ""}, {"key": "bcdef", "value": "x", "unit": "s"}])
+    assert text == "key    value     unit\na      long one  -\nbcdef  x         s\n"

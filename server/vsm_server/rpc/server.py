@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -24,6 +25,26 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     for service in module.DESCRIPTOR.services_by_name.values()
 )
 
+HANDSHAKE_TIMEOUT_S = 10.0
+# A connection is cut so long after the age of a stream that began on its last moment: by then that stream has ended itself.
+AGE_GRACE_S = 60.0
+_NEVER_MS = 2**31 - 1  # what the library takes for infinite
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """What a connection may be and how many there may be. `age_s` and `idle_s` 0: for ever.
+
+    Beyond `count_max` a connection is taken and closed at once; beyond `streams_max` calls wait in the client, as HTTP/2 has it.
+    """
+
+    age_s: float
+    idle_s: float
+    count_max: int
+    streams_max: int
+    handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S
+
+
 OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.so_reuseport", 0),  # else a second server shares the port and nobody is told
     ("grpc.max_receive_message_length", MESSAGE_LENGTH_MAX),
@@ -37,9 +58,25 @@ OPTIONS: tuple[tuple[str, Any], ...] = (
 )
 
 
-def make_server(interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000) or _NEVER_MS
+
+
+def connection_options(connections: Connections) -> tuple[tuple[str, int], ...]:
+    """As arguments of the library, which moves the age of each connection by up to a tenth."""
+    return (
+        ("grpc.max_connection_age_ms", _milliseconds(connections.age_s)),
+        ("grpc.max_connection_age_grace_ms", _milliseconds(connections.age_s + AGE_GRACE_S)),
+        ("grpc.max_connection_idle_ms", _milliseconds(connections.idle_s)),
+        ("grpc.max_allowed_incoming_connections", connections.count_max),
+        ("grpc.max_concurrent_streams", connections.streams_max),
+        ("grpc.server_handshake_timeout_ms", _milliseconds(connections.handshake_timeout_s)),
+    )
+
+
+def make_server(interceptors: Sequence[grpc.aio.ServerInterceptor], connections: Connections) -> grpc.aio.Server:
     """A server without services yet."""
-    return grpc.aio.server(interceptors=interceptors, options=OPTIONS)
+    return grpc.aio.server(interceptors=interceptors, options=(*OPTIONS, *connection_options(connections)))
 
 
 def listen(server: grpc.aio.Server, host: str, port: int) -> int:
