@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.errors_page import ERRORS, errors_page
 from vsm_server.config import ENVIRONMENT_PREFIX, OPTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +74,7 @@ def operations_page() -> str:
 
 
 if __name__ == "__main__":
+    ERRORS.write_text(errors_page())
     LIMITS.write_text(limits_page())
     OPERATIONS.write_text(operations_page())
-    sys.stdout.write("docs/limits.md docs/operations.md\n")
+    sys.stdout.write("docs/errors.md docs/limits.md docs/operations.md\n")

@@ -1,6 +1,28 @@
 """The pages under docs/ say what the code says; `make docs` writes them anew."""
 
-from tests import pages
+from vsm.v1 import errors_pb2
+
+from tests import errors_page, pages
+from vsm_server.rpc.errors import STATUS_BY_REASON
+
+
+def test_errors_page_is_fresh() -> None:
+    """docs/errors.md says of every reason what the contract and the server's table say."""
+    assert errors_page.ERRORS.read_text() == errors_page.errors_page()
+
+
+def test_contract_and_table_agree_on_statuses() -> None:
+    """The comment of every reason names the status that the table gives it, and none is left out."""
+    told = {errors_pb2.ErrorReason.Value(reason.name): reason.status for reason in errors_page.reasons()}
+    assert told == {number: status.name for number, status in STATUS_BY_REASON.items()}
+
+
+def test_refusals_carry_the_keys_that_the_contract_names() -> None:
+    """Metadata that the code gives a refusal has the keys that the contract names for its reason, and no other."""
+    named = {reason.name: set(reason.keys) for reason in errors_page.reasons()}
+    given = list(errors_page.metadata_given())
+    assert len(given) > 10
+    assert [(where, name, keys) for where, name, keys in given if not keys <= named[name]] == []
 
 
 def test_limits_page_is_fresh() -> None:
