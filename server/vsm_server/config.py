@@ -3,17 +3,21 @@
 
 import argparse
 import ipaddress
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from vsm_server.security.certificates import CertificateFiles
+
 ENVIRONMENT_PREFIX = "VSM_"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 HIDDEN = "(hidden)"  # instead of a secret
 _PORT_MAX = 65_535  # a TCP port
+_TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")
 
 
 class ConfigInvalid(Exception):  # noqa: N818
@@ -67,6 +71,16 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _path_or_none(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _trust_domain(text: str) -> str:
+    if text and not _TRUST_DOMAIN.fullmatch(text):
+        raise ValueError("the name alone, as example.org: a-z, 0-9, '.', '-', '_', at most 255")
+    return text
+
+
 def _seconds(low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         value = float(text)
@@ -107,6 +121,14 @@ class Config:
         _one_of("full", "normal"),
     )
     accept_clock: bool = _option("false", "", "Start although the log ends over an hour ahead of this machine's clock.", _flag)
+    tls_cert: Path | None = _option("", "path", "PEM file of the certificate of both ports and what leads to its root.", _path_or_none)
+    tls_key: Path | None = _option("", "path", "PEM file of its private key, without a pass phrase.", _path_or_none)
+    tls_client_ca: Path | None = _option(
+        "", "path", "PEM file of authorities: every gRPC client must show a certificate of one of them.", _path_or_none
+    )
+    tls_trust_domain: str = _option(
+        "", "name", "Of those clients, let in only the ones with a SPIFFE id of this trust domain.", _trust_domain
+    )
     insecure: bool = _option("false", "", "Allow plain text on addresses that other machines reach.", _flag)
     log_level: str = _option("info", "word", "From which level on to log.", _one_of("debug", "info", "warning", "error"))
     call_deadline_s: float = _option("30", "s", "Time that a unary call may take whatever its client allows, 1 to 3600.", _seconds(1, 3600))
@@ -121,11 +143,23 @@ class Config:
     connection_streams_max: int = _option("100", "number", "Calls and streams at once on one connection; more wait.", _count(1, 100_000))
     drain_grace_s: float = _option("0.5", "s", "Time that unary calls get to finish when the server stops, 0 to 300.", _seconds(0, 300))
 
-    def refuse_plain_text(self) -> None:
-        """Raise ConfigInvalid when other machines could reach plain text and nobody said that they may."""
+    def certificate_files(self) -> CertificateFiles | None:
+        """None: plain text. Raises ConfigInvalid when TLS lacks an option, or other machines could reach plain text unallowed."""
+        for name, needed in (
+            ("tls_cert", "tls_key"),
+            ("tls_key", "tls_cert"),
+            ("tls_client_ca", "tls_cert"),
+            ("tls_trust_domain", "tls_client_ca"),
+        ):
+            if getattr(self, name) and not getattr(self, needed):
+                raise ConfigInvalid(f"{name} needs {needed}, which is not given")
+        if self.tls_cert is not None and self.tls_key is not None:
+            return CertificateFiles(self.tls_cert, self.tls_key, self.tls_client_ca)
         for name, address in (("listen", self.listen), ("http", self.http)):
             if not address.is_loopback and not self.insecure:
-                raise ConfigInvalid(f"{name}: other machines reach {address}, and this server speaks plain text; --insecure allows it")
+                allowed = "give tls_cert and tls_key, or allow plain text by --insecure"
+                raise ConfigInvalid(f"{name}: other machines reach {address}: {allowed}")
+        return None
 
 
 @dataclass(frozen=True, slots=True)

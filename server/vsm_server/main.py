@@ -17,13 +17,14 @@ from vsm_server.engine.clock import ClockBehind
 from vsm_server.journal import backup as copies
 from vsm_server.journal.port import JournalError
 from vsm_server.logs import log_to
+from vsm_server.security.certificates import CertificateUnusable
 from vsm_server.security.keys import KeyUnusable
 from vsm_server.serving import draw_uid, serve, version
 
 _log = logging.getLogger(__name__)
 
 # What keeps a command from being done and is no error of ours: told in one line.
-EXPECTED = (ConfigInvalid, JournalError, KeyUnusable, ClockBehind, OSError)
+EXPECTED = (ConfigInvalid, JournalError, KeyUnusable, CertificateUnusable, ClockBehind, OSError)
 EXIT_FAILED = 2
 SWITCH_INTERVAL_S = 0.001
 

@@ -9,10 +9,10 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -40,6 +40,7 @@ from vsm_server.security import keys
 from vsm_server.security.access import rules
 from vsm_server.security.admin import AdminToken
 from vsm_server.security.authentication import Authenticator
+from vsm_server.security.certificates import Certificates
 from vsm_server.security.private_file import make_private_dir
 from vsm_server.security.tokens import ISSUER, TrustedKey, Verifier
 from vsm_server.web.pages import Pages
@@ -170,6 +171,7 @@ def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
         monotonic_s=time.monotonic,
         new_id=_new_id,
         unary_max_s=config.call_deadline_s,
+        trust_domain=config.tls_trust_domain,
     )
     server = make_server([Chain(circumstances)], _connections(config))
     engines = rooms.engines
@@ -183,9 +185,9 @@ def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
     return server
 
 
-async def _keep_admin_token(admin: AdminToken, stack: AsyncExitStack) -> None:
-    admin.write()
-    keeping = asyncio.create_task(admin.keep_fresh())
+def _keep(work: Coroutine[Any, Any, None], stack: AsyncExitStack) -> None:
+    """Does work that has no end of its own until the server goes."""
+    keeping = asyncio.create_task(work)
 
     async def stop() -> None:
         keeping.cancel()
@@ -193,6 +195,11 @@ async def _keep_admin_token(admin: AdminToken, stack: AsyncExitStack) -> None:
             await keeping
 
     stack.push_async_callback(stop)
+
+
+def _certificates(config: Config) -> Certificates | None:
+    files = config.certificate_files()
+    return Certificates(files, time.time) if files else None
 
 
 @contextlib.contextmanager
@@ -209,20 +216,24 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
     going = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, going.set)
-    config.refuse_plain_text()
+    certificates = _certificates(config)
     make_private_dir(config.data_dir)
     async with AsyncExitStack() as stack:
         rooms = await _furnish(config, stack)
         server = _grpc_server(rooms, config)
         with _naming(config.listen):
-            grpc_address = str(config.listen.with_port(listen(server, config.listen.host, config.listen.port)))
+            grpc_address = str(config.listen.with_port(listen(server, config.listen.host, config.listen.port, certificates)))
         with _naming(config.http):
-            web = WebServer(Pages(version(), grpc_address, rooms.problem), bind(config.http.host, config.http.port))
+            listening = bind(config.http.host, config.http.port)
+            web = WebServer(Pages(version(), grpc_address, rooms.problem), listening, certificates)
         stack.push_async_callback(rooms.engines.close)
         await rooms.engines.start()
         gc.collect()
         gc.freeze()
-        await _keep_admin_token(rooms.admin, stack)
+        rooms.admin.write()
+        _keep(rooms.admin.keep_fresh(), stack)
+        if certificates is not None:
+            _keep(certificates.follow(), stack)
         stack.push_async_callback(web.close)
         await web.start()
         stack.push_async_callback(server.stop, config.drain_grace_s)

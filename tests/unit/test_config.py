@@ -8,6 +8,7 @@ import pytest
 
 from vsm_server import config
 from vsm_server.config import HIDDEN, OPTIONS, Address, Config, ConfigInvalid, Option, Setting, add_options, read_config, read_settings
+from vsm_server.security.certificates import CertificateFiles
 
 NAMES = [option.name for option in OPTIONS]
 
@@ -70,6 +71,7 @@ def test_every_option_comes_from_every_source(tmp_path: Path) -> None:
         ({}, ("--connections-max", "0"), "1 to 1000000"),
         ({}, ("--connection-streams-max", "1.5"), "--connection-streams-max"),
         ({}, ("--connection-age-s", "-1"), "0 to 604800"),
+        ({}, ("--tls-trust-domain", "spiffe://example.org"), "--tls-trust-domain"),
         ({}, ("--config", "/nowhere/vsm.toml"), "/nowhere/vsm.toml"),
     ],
 )
@@ -115,8 +117,25 @@ def test_plain_text_beyond_loopback_must_be_allowed(name: str) -> None:
     """Plain text that other machines reach is refused unless --insecure is given."""
     words = (f"--{name}", "0.0.0.0:1")
     with pytest.raises(ConfigInvalid, match=name):
-        read_config(arguments(*words), {}).refuse_plain_text()
-    read_config(arguments(*words, "--insecure"), {}).refuse_plain_text()
+        read_config(arguments(*words), {}).certificate_files()
+    assert read_config(arguments(*words, "--insecure"), {}).certificate_files() is None
+    files = read_config(arguments(*words, "--tls-cert", "c", "--tls-key", "k"), {}).certificate_files()
+    assert files == CertificateFiles(Path("c"), Path("k"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--tls-cert", "c"), "tls_cert needs tls_key"),
+        (("--tls-key", "k"), "tls_key needs tls_cert"),
+        (("--tls-client-ca", "a"), "tls_client_ca needs tls_cert"),
+        (("--tls-cert", "c", "--tls-key", "k", "--tls-trust-domain", "example.org"), "tls_trust_domain needs tls_client_ca"),
+    ],
+)
+def test_options_of_tls_that_lack_another_are_refused(words: tuple[str, ...], told: str) -> None:
+    """Half a TLS is none: the option that is missing is named, also where --insecure is given."""
+    with pytest.raises(ConfigInvalid, match=told):
+        read_config(arguments(*words, "--insecure"), {}).certificate_files()
 
 
 def test_every_setting_knows_where_it_came_from(tmp_path: Path) -> None:

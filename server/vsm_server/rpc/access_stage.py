@@ -46,11 +46,31 @@ def certificate_sha256(auth: AuthContext) -> bytes:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificates[0].decode())).digest() if certificates else b""
 
 
-class Gate:
-    """Lets callers in to one method. What depends on the method alone is worked out once."""
+def spiffe_id(auth: AuthContext) -> str:
+    """Of the client's certificate, as the library found it well-formed and the only one; empty when there is none."""
+    found = list(auth.get("peer_spiffe_id", ()))
+    return found[0].decode() if len(found) == 1 else ""
 
-    def __init__(self, rule: Rule, conduits: Sequence[Conduit], authenticator: Authenticator, now_unix_s: Callable[[], float]) -> None:
+
+def refuse_foreigner(auth: AuthContext, trust_domain: str) -> None:
+    """Refuse with TOKEN_INVALID a peer without a SPIFFE id of this trust domain."""
+    if not spiffe_id(auth).startswith(f"spiffe://{trust_domain}/"):
+        raise invalid("the client's certificate has no SPIFFE id of the trust domain")
+
+
+class Gate:
+    """Lets callers in to one method. What depends on the method alone is worked out once; `trust_domain` "" admits any peer."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        conduits: Sequence[Conduit],
+        authenticator: Authenticator,
+        now_unix_s: Callable[[], float],
+        trust_domain: str = "",
+    ) -> None:
         self.rule = rule
+        self._trust_domain = trust_domain
         self._authenticator = authenticator
         self._sightings = authenticator.sightings
         self._now_unix_s = now_unix_s
@@ -59,6 +79,8 @@ class Gate:
 
     def identify(self, context: Context, authorization: str | None) -> Identity:
         """Who calls. Refuses with TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED, unless the method is open to anybody."""
+        if self._trust_domain:
+            refuse_foreigner(context.auth_context(), self._trust_domain)
         if self.rule.admission is Admission.OPEN:
             return self._recognised(context, authorization)
         return self._authenticated(context, authorization)

@@ -45,6 +45,7 @@ class Circumstances:
     lines: Lines = field(default_factory=Lines)
     unary_max_s: float = UNARY_DEFAULT_S
     conduits: Sequence[Conduit] = access.DEFAULT_CONDUITS
+    trust_domain: str = ""
 
 
 class Method:
@@ -52,7 +53,7 @@ class Method:
 
     def __init__(self, path: str, parse: Parse, around: Circumstances, validator: protovalidate.Validator) -> None:
         self.rule = access.rule_of(path, around.table)
-        self.gate = Gate(self.rule, around.conduits, around.authenticator, around.now_unix_s)
+        self.gate = Gate(self.rule, around.conduits, around.authenticator, around.now_unix_s, around.trust_domain)
         self.endings = around.endings
         self.new_id = around.new_id
         self.monotonic_s = around.monotonic_s

@@ -11,6 +11,8 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from vsm.v1 import algedonic_pb2, operations_pb2, patterns_pb2, security_pb2, system_pb2
 
+from vsm_server.security.certificates import Certificates, Material
+
 MESSAGE_LENGTH_MAX = 4 << 20  # a message, either way
 METADATA_LENGTH_MAX = 16 << 10  # metadata of a call
 # Largest that a client may send before the server hangs up on the whole call without telling more.
@@ -79,8 +81,37 @@ def make_server(interceptors: Sequence[grpc.aio.ServerInterceptor], connections:
     return grpc.aio.server(interceptors=interceptors, options=(*OPTIONS, *connection_options(connections)))
 
 
-def listen(server: grpc.aio.Server, host: str, port: int) -> int:
-    """Take the port (0: a free one) and return it. Fails with OSError when it is taken.
+class _Fetcher:
+    """What the library asks at each handshake, in a thread of its own: whether the certificate is another one now."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._certificates = certificates
+        self._given = certificates.material
+
+    def __call__(self) -> grpc.ServerCertificateConfiguration | None:
+        material = self._certificates.material
+        if material is self._given:
+            return None
+        self._given = material
+        return _configuration(material)
+
+
+def _configuration(material: Material) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(material.key, material.chain)], material.client_authorities)
+
+
+def _credentials(certificates: Certificates) -> grpc.ServerCredentials:
+    """TLS 1.2 with AEAD or 1.3, as the library has it; a client certificate is needed where there are authorities for it."""
+    first = certificates.material
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(first),
+        _Fetcher(certificates),  # type: ignore[arg-type]  # None is allowed: no change
+        require_client_authentication=first.client_authorities is not None,
+    )
+
+
+def listen(server: grpc.aio.Server, host: str, port: int, certificates: Certificates | None = None) -> int:
+    """Take the port (0: a free one) and return it; without certificates in plain text. Fails with OSError when it is taken.
 
     It is tried by a socket of our own first: the library would write a line of its own about the failure.
     """
@@ -90,7 +121,8 @@ def listen(server: grpc.aio.Server, host: str, port: int) -> int:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(address)
             trial.listen()
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        return server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        return server.add_insecure_port(place) if certificates is None else server.add_secure_port(place, _credentials(certificates))
     except RuntimeError as error:
         raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)) from error

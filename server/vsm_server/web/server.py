@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
 
+from vsm_server.security.certificates import Certificates
 from vsm_server.web.pages import Pages
 
 SHUTDOWN_TIMEOUT_S = 1
@@ -38,10 +40,26 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-class WebServer:
-    """Serves pages on a bound socket until it is closed."""
+class _Present:
+    """Gives each new connection the certificate in use; asked at the client's first message, with a server name in it or without."""
 
-    def __init__(self, pages: Pages, listening: socket.socket) -> None:
+    def __init__(self, certificates: Certificates) -> None:
+        self._certificates = certificates
+
+    def __call__(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _first: ssl.SSLContext) -> None:
+        connection.context = self._certificates.material.http_context
+
+
+def _first_context(certificates: Certificates) -> ssl.SSLContext:
+    context = certificates.material.http_context
+    context.sni_callback = _Present(certificates)
+    return context
+
+
+class WebServer:
+    """Serves pages on a bound socket until it is closed; with certificates by TLS."""
+
+    def __init__(self, pages: Pages, listening: socket.socket, certificates: Certificates | None = None) -> None:
         config = uvicorn.Config(
             pages,
             log_config=None,
@@ -54,6 +72,9 @@ class WebServer:
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         )
+        if certificates is not None:
+            config.load()
+            config.ssl = _first_context(certificates)
         self._listening = listening
         self._server = _Quiet(config)
         self._task: asyncio.Task[None] | None = None
