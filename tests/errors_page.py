@@ -21,10 +21,10 @@ HEAD = """# Errors
 
 Every error that the server itself answers carries, in the trailer `grpc-status-details-bin`, a `google.rpc.Status` with these details:
 
-- `google.rpc.ErrorInfo`, always: `reason` is one of the list below (as `ERROR_REASON_…`), `domain` is `vsm.v1`, `metadata` has the keys named
+- `google.rpc.ErrorInfo`, always: `reason` is one of the list below (as `ERROR_REASON_…`), `domain` is `vsm.v1`, `metadata` the keys named
   there.
-- `google.rpc.RequestInfo`, always: the id under which the server's log speaks of the call. It is the caller's own `x-request-id`, where that
-  is 1 to 64 letters, digits and dashes.
+- `google.rpc.RequestInfo`, always: the id under which the server's log speaks of the call. It is the caller's own `x-request-id`, where
+  that is 1 to 64 letters, digits and dashes.
 - `google.rpc.BadRequest` with FIELD_INVALID: the path of each offending field and what is allowed.
 - `google.rpc.RetryInfo`, where it may be worth while to come again; the trailer `grpc-retry-pushback-ms` says so to gRPC's own retries.
 - `google.rpc.QuotaFailure` with RATE_LIMITED.
