@@ -22,6 +22,7 @@ import ingest
 import latency
 import memory
 import side
+import soak
 import starting
 import unary
 import uvloop
@@ -39,6 +40,7 @@ BENCHES: dict[str, Bench] = {
     "latency": latency.run,
     "starting": starting.run,
     "memory": memory.run,
+    "soak": soak.run,
     "fanout": fanout.run,
     "growth": growth.run,
     "detection": side.detect,
@@ -116,7 +118,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=sorted(BENCHES), help="this bench alone; may be given more than once")
     parser.add_argument("--short", action="store_true", help="three short rounds, for CI")
-    parser.add_argument("--long", action="store_true", help="what takes minutes: memory for ten of them, growth to the end")
+    parser.add_argument("--long", action="store_true", help="what takes minutes: memory and soak for ten of them each, growth to the end")
     parser.add_argument("--ratchet", action="store_true", help="fail when a ratio is over 20 %% worse than in ratchet.json")
     parser.add_argument("--server", nargs="+", default=[str(Path(sys.executable).parent / "vsm-server")], help="the command that serves")
     parser.add_argument("--room", type=Path, default=ROOT / "build", help="where logs are written: a real disk")

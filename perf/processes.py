@@ -27,6 +27,7 @@ class Served:
     address: str
     token: str
     start_s: float
+    http: str = ""
 
     def cpu_s(self) -> float:
         """User and system time of all its threads so far, in steps of 10 ms."""
@@ -68,7 +69,8 @@ def start(command: Sequence[str], token_file: Path | None, errors: Path) -> Serv
         process.wait(STOP_TIMEOUT_S)
         raise RuntimeError(f"{command[0]} is not ready: {errors.read_text()[-2000:]}")
     token = "" if token_file is None else token_file.read_text().strip()
-    return Served(process, json.loads(line)["grpc"], token, start_s)
+    said = json.loads(line)
+    return Served(process, said["grpc"], token, start_s, said.get("http", ""))
 
 
 def start_server(command: Sequence[str], directory: Path) -> Served:
