@@ -140,7 +140,12 @@ class Config:
     )
     connection_idle_s: float = _option("600", "s", "A connection without calls for so long is closed; 0: never.", _seconds(0, 604_800))
     connections_max: int = _option("1000", "number", "gRPC connections at once; a further one is closed at once.", _count(1, 1_000_000))
-    connection_streams_max: int = _option("100", "number", "Calls and streams at once on one connection; more wait.", _count(1, 100_000))
+    connection_streams_max: int = _option(
+        "1000",
+        "number",
+        "Calls and streams at once on one connection. Near the bound the library refuses some with UNAVAILABLE.",
+        _count(1, 100_000),
+    )
     drain_grace_s: float = _option("0.5", "s", "Time that unary calls get to finish when the server stops, 0 to 300.", _seconds(0, 300))
 
     def certificate_files(self) -> CertificateFiles | None:

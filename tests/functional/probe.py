@@ -26,6 +26,7 @@ from vsm_server.model.revocations import Revocations
 from vsm_server.refusal import not_found
 from vsm_server.rpc import caller
 from vsm_server.rpc.chain import Chain
+from vsm_server.rpc.crowd import Crowd
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.errors import StreamEnded
 from vsm_server.rpc.method import Circumstances
@@ -135,6 +136,7 @@ class Probe:
     revocations: Revocations
     calls: Calls
     denials: Denials
+    crowd: Crowd
 
     def token(self, *, life_s: float = 600, **changes: Any) -> str:
         """A token for everything, or with these changes, issued now."""
@@ -147,7 +149,7 @@ class Probe:
 async def probe(unary_max_s: float = 30.0) -> AsyncIterator[Probe]:
     """Started, and stopped at the end."""
     key, seen, revocations = SigningKey.generate(), Seen(), Revocations()
-    calls, denials = Calls(rules(SERVICES)), Denials()
+    calls, denials, crowd = Calls(rules(SERVICES)), Denials(), Crowd()
     endings = Endings(time.time)
     numbers = itertools.count()
     verifier = Verifier({key.kid: TrustedKey(ISSUER, key.private.public_key())})
@@ -161,6 +163,7 @@ async def probe(unary_max_s: float = 30.0) -> AsyncIterator[Probe]:
             new_id=lambda: f"id-{next(numbers)}",
             calls=calls,
             denials=denials,
+            crowd=crowd,
             unary_max_s=unary_max_s,
         )
     )
@@ -174,7 +177,7 @@ async def probe(unary_max_s: float = 30.0) -> AsyncIterator[Probe]:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        yield Probe(f"127.0.0.1:{port}", key, seen, endings, revocations, calls, denials)
+        yield Probe(f"127.0.0.1:{port}", key, seen, endings, revocations, calls, denials, crowd)
     finally:
         endings.drain()
         await server.stop(1)

@@ -9,11 +9,13 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
-from vsm.v1 import algedonic_pb2, security_pb2
+from vsm.v1 import access_pb2, algedonic_pb2, security_pb2
 
 from tests.functional.probe import Probe, probe
 from tests.functional.wire import Wire, end_of, read_refusal, refusal, wait_until
+from vsm_server.refusal import Refusal
 from vsm_server.rpc.conclusion import LINES_BURST, Lines
+from vsm_server.rpc.crowd import CALLS_MAX, Crowd
 
 GET = "/vsm.v1.AlgedonicService/GetSignal"
 SYSTEM = "systems/plant"
@@ -175,3 +177,24 @@ async def test_pushback_says_what_retryinfo_says(chain: Probe, wire: Wire) -> No
     asyncio.get_running_loop().call_later(0.05, chain.endings.drain)
     refused = await end_of(stream)
     assert (refused.reason, refused.retry_s, refused.trailers["grpc-retry-pushback-ms"]) == ("DRAINING", 1.0, "1000")
+
+
+def test_crowd_has_a_bound_that_pain_does_not_know() -> None:
+    """When the bound is reached the next call is OVERLOADED, one of algedonic priority is taken, and one that is out makes room."""
+    crowd = Crowd()
+    for _ in range(CALLS_MAX):
+        crowd.enter(access_pb2.PRIORITY_CONTROL)
+    with pytest.raises(Refusal) as caught:
+        crowd.enter(access_pb2.PRIORITY_CONTROL)
+    assert caught.value.metadata == {"level": "calls"}
+    crowd.enter(access_pb2.PRIORITY_ALGEDONIC)
+    crowd.count -= 2
+    crowd.enter(access_pb2.PRIORITY_BULK)
+
+
+async def test_calls_that_end_make_room(chain: Probe, wire: Wire) -> None:
+    """Calls that were answered, refused or left are no longer counted among those being served."""
+    await get(wire)
+    await refusal(get(wire, "none"))
+    await refusal(get(wire, "bug"))
+    assert chain.crowd.count == 0

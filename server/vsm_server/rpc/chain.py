@@ -84,11 +84,12 @@ def _guarded(method: Method, serve: Serve) -> Handler:
 
 
 def _unary(method: Method, inner: Handler, serialize: Serialize) -> Serve:
-    limit_s = method.unary_max_s
+    limit_s, crowd = method.unary_max_s, method.crowd
 
     async def serve(raw: bytes, context: Context, caller: Caller) -> bytes:
         left_s = deadline_stage.left_s(context)
         deadline_stage.refuse_expired(left_s)
+        crowd.enter(caller.priority)
         deadline = Deadline(running_task(), limit_s) if left_s is None or left_s > limit_s else None
         try:
             answer = serialize(await inner(method.read_first(raw, caller), context))
@@ -98,6 +99,7 @@ def _unary(method: Method, inner: Handler, serialize: Serialize) -> Serve:
             running_task().uncancel()
             raise deadline_stage.overrun(limit_s) from None
         finally:
+            crowd.count -= 1
             if deadline is not None:
                 deadline.release()
         caller.sent_bytes = len(answer)

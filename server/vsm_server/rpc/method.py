@@ -12,6 +12,7 @@ from vsm_server.refusal import invalid
 from vsm_server.rpc.access_stage import Gate
 from vsm_server.rpc.caller import Caller
 from vsm_server.rpc.conclusion import Conclusion, Lines
+from vsm_server.rpc.crowd import Crowd
 from vsm_server.rpc.deadline_stage import UNARY_DEFAULT_S
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.errors import Context
@@ -43,6 +44,7 @@ class Circumstances:
     calls: Calls = field(default_factory=Calls)
     denials: Denials = field(default_factory=Denials)
     lines: Lines = field(default_factory=Lines)
+    crowd: Crowd = field(default_factory=Crowd)
     unary_max_s: float = UNARY_DEFAULT_S
     conduits: Sequence[Conduit] = access.DEFAULT_CONDUITS
     trust_domain: str = ""
@@ -57,6 +59,7 @@ class Method:
         self.endings = around.endings
         self.new_id = around.new_id
         self.monotonic_s = around.monotonic_s
+        self.crowd = around.crowd
         self.unary_max_s = around.unary_max_s
         self.calls = around.calls.method(path)
         self.conclusion = Conclusion(self.rule, self.calls, around.denials, around.lines, around.new_id)

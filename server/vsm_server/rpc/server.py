@@ -37,7 +37,8 @@ _NEVER_MS = 2**31 - 1  # what the library takes for infinite
 class Connections:
     """What a connection may be and how many there may be. `age_s` and `idle_s` 0: for ever.
 
-    Beyond `count_max` a connection is taken and closed at once; beyond `streams_max` calls wait in the client, as HTTP/2 has it.
+    Beyond `count_max` a connection is taken and closed at once; beyond `streams_max` calls wait in the
+    client, as HTTP/2 has it; of those that follow each other fast near that bound, the library refuses some (REFUSED_STREAM, UNAVAILABLE).
     """
 
     age_s: float
