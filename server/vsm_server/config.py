@@ -131,6 +131,12 @@ class Config:
     )
     insecure: bool = _option("false", "", "Allow plain text on addresses that other machines reach.", _flag)
     log_level: str = _option("info", "word", "From which level on to log.", _one_of("debug", "info", "warning", "error"))
+    rate_limiter_default_limit: int = _option(
+        "1000",
+        "calls/min",
+        "Limit of one caller in PUBLIC at methods that belong to no subsystem, 0 (none) to 1000000; 60 times that in DMZ, none in PRIVATE.",
+        _count(0, 1_000_000),
+    )
     call_deadline_s: float = _option("30", "s", "Time that a unary call may take whatever its client allows, 1 to 3600.", _seconds(1, 3600))
     connection_age_s: float = _option(
         "3600",
