@@ -17,6 +17,7 @@ from vsm_server.engine.clock import ClockBehind
 from vsm_server.journal import backup as copies
 from vsm_server.journal.port import JournalError
 from vsm_server.logs import log_to
+from vsm_server.security import rotation
 from vsm_server.security.certificates import CertificateUnusable
 from vsm_server.security.keys import KeyUnusable
 from vsm_server.serving import draw_uid, serve, version
@@ -52,6 +53,13 @@ def _run_restore(config: Config, arguments: argparse.Namespace) -> None:
     _log.info("backup restored", extra={"data_dir": str(config.data_dir)})
 
 
+def _run_rotate_key(config: Config, arguments: argparse.Namespace) -> None:
+    if config.in_memory:
+        raise ConfigInvalid("in_memory: such a server keeps its key to itself; stop it and start it anew for another one")
+    key = rotation.rotate(config.data_dir, time.time(), revoke_old=arguments.revoke_old)
+    _log.info("key rotated", extra={"kid": key.kid, "earlier_tokens": "revoked" if arguments.revoke_old else "good for their time"})
+
+
 def _run_config(_: Config, arguments: argparse.Namespace) -> None:
     rows = [setting.row() for setting in read_settings(vars(arguments), os.environ)]
     sys.stdout.write(f"{json.dumps(rows, indent=2)}\n" if arguments.json else table(rows))
@@ -69,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
         ("serve", _run_serve, "Serve until SIGTERM or SIGINT.", options),
         ("backup", _run_backup, "Copy the log to a new file, while a server runs or not.", ["data_dir", "log_level"]),
         ("restore", _run_restore, "Make a new data directory of a backup.", ["data_dir", "log_level"]),
+        (
+            "rotate-key",
+            _run_rotate_key,
+            "Put a new signing key in the place of the old one, while a server runs or not.",
+            ["data_dir", "log_level"],
+        ),
         ("config", _run_config, "Print every option with its value, default, unit and origin; takes all options of serve.", options),
         ("version", _run_version, "Print the version.", []),
     ):
@@ -77,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         add_options(command, names)
         if name in ("backup", "restore"):
             command.add_argument("file", metavar="FILE", help="The backup.")
+        if name == "rotate-key":
+            command.add_argument("--revoke-old", action="store_true", help="Make tokens of all earlier keys worthless at once.")
         if name == "config":
             command.add_argument("--json", action="store_true", help="As JSON: a list of objects.")
     return parser

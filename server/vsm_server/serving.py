@@ -36,13 +36,16 @@ from vsm_server.rpc.reflection import add_reflection
 from vsm_server.rpc.security import Mint, SecurityServicer
 from vsm_server.rpc.server import SERVICES, Connections, listen, make_server
 from vsm_server.rpc.systems import SystemServicer
-from vsm_server.security import keys
+from vsm_server.security import rotation
 from vsm_server.security.access import rules
 from vsm_server.security.admin import AdminToken
 from vsm_server.security.authentication import Authenticator
 from vsm_server.security.certificates import Certificates
+from vsm_server.security.key_ring import KeyFollower, KeyRing
+from vsm_server.security.keys import SigningKey
 from vsm_server.security.private_file import make_private_dir
-from vsm_server.security.tokens import ISSUER, TrustedKey, Verifier
+from vsm_server.security.rotation import Keys
+from vsm_server.security.tokens import Verifier
 from vsm_server.web.pages import Pages
 from vsm_server.web.server import WebServer, bind
 
@@ -101,9 +104,9 @@ async def _open_journal(config: Config, stack: AsyncExitStack) -> Journal:
     return journal
 
 
-def _signing_key(config: Config) -> keys.SigningKey:
+def _keys(config: Config) -> Keys:
     """Without a file the key is new each time: what a forgotten log revoked must not come back to life."""
-    return keys.SigningKey.generate() if config.in_memory else keys.load_or_make(config.data_dir)
+    return Keys(SigningKey.generate()) if config.in_memory else rotation.load_or_make(config.data_dir)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +120,20 @@ class Rooms:
     health: HealthServicer
     mint: Mint
     admin: AdminToken
+    authenticator: Authenticator
 
     def revoked(self) -> None:
         """A revocation is durable: end what it hits."""
         revocations = self.engines.server.state.revocations
         self.endings.revoke(revocations)
         self.admin.note(revocations)
+
+    def keys_changed(self) -> None:
+        """The ring has turned: tokens of keys that are not in it are worthless, and the administrator gets one of the new key."""
+        ring = self.mint.ring
+        self.authenticator.trust(ring.trusted)
+        self.endings.distrust(ring.public)
+        self.admin.note_keys()
 
     def problem(self) -> str:
         """Why the server does not serve; empty when it does."""
@@ -138,15 +149,18 @@ def _report(event: str, text: str) -> None:
 async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
     journal = await _open_journal(config, stack)
     clock = ProcessClock(max((head.last_time_unix_nano for head in await journal.heads()), default=0), accept=config.accept_clock)
-    mint = Mint(_signing_key(config), clock.now_unix_s, _new_id)
+    ring = KeyRing(_keys(config), clock.now_unix_s())
+    mint = Mint(ring, clock.now_unix_s, _new_id)
+    engines = Engines(journal, clock, version(), _report)
     return Rooms(
         journal=journal,
         clock=clock,
-        engines=Engines(journal, clock, version(), _report),
+        engines=engines,
         endings=Endings(clock.now_unix_s, config.connection_age_s),
         health=HealthServicer(SERVICE_NAMES),
         mint=mint,
-        admin=AdminToken(config.data_dir, mint.key, mint.birth),
+        admin=AdminToken(config.data_dir, ring, mint.birth),
+        authenticator=Authenticator(Verifier(ring.trusted), lambda: engines.server.state.revocations),
     )
 
 
@@ -160,12 +174,9 @@ def _connections(config: Config) -> Connections:
 
 
 def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
-    key = rooms.mint.key
     circumstances = Circumstances(
         table=rules(SERVICES),
-        authenticator=Authenticator(
-            Verifier({key.kid: TrustedKey(ISSUER, key.private.public_key())}), lambda: rooms.engines.server.state.revocations
-        ),
+        authenticator=rooms.authenticator,
         endings=rooms.endings,
         now_unix_s=rooms.clock.now_unix_s,
         monotonic_s=time.monotonic,
@@ -232,6 +243,8 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
         gc.freeze()
         rooms.admin.write()
         _keep(rooms.admin.keep_fresh(), stack)
+        if not config.in_memory:
+            _keep(KeyFollower(config.data_dir, rooms.mint.ring, rooms.clock.now_unix_s, rooms.keys_changed).follow(), stack)
         if certificates is not None:
             _keep(certificates.follow(), stack)
         stack.push_async_callback(web.close)

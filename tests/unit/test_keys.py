@@ -10,8 +10,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from vsm_server.security.admin import AdminToken
 from vsm_server.security.claims import Birth
+from vsm_server.security.key_ring import KeyRing
 from vsm_server.security.keys import FILE_NAME, KeyUnusable, SigningKey, jwks_json, load_or_make
 from vsm_server.security.private_file import make_private_dir, write_private
+from vsm_server.security.rotation import RETIRED_KEPT_S, RETIRED_KEYS_MAX, Keys, read_keys, rotate
 from vsm_server.security.tokens import ISSUER, TrustedKey, Verifier
 
 NOW_S = 1_800_000_000
@@ -77,7 +79,7 @@ def test_key_set_holds_no_private_part() -> None:
 def test_admin_token_is_for_everything_and_a_day(tmp_path: Path) -> None:
     """admin.token has mode 0600, opens everything for 24 h, and each writing makes another token."""
     key, numbers = SigningKey.generate(), iter("abc")
-    admin = AdminToken(tmp_path, key, lambda: Birth(NOW_S + 0.5, next(numbers)))
+    admin = AdminToken(tmp_path, KeyRing(Keys(key), NOW_S), lambda: Birth(NOW_S + 0.5, next(numbers)))
     verifier = Verifier({key.kid: TrustedKey(ISSUER, key.private.public_key())})
     found = []
     for _ in range(2):
@@ -90,3 +92,43 @@ def test_admin_token_is_for_everything_and_a_day(tmp_path: Path) -> None:
     assert found[0].speaks_for_unit("any")
     assert found[0].speaks_for_source("S3*")
     assert found[0].expires_unix_s == NOW_S + 86_400
+
+
+def test_rotation_keeps_what_is_not_over(tmp_path: Path) -> None:
+    """A rotation retires the key that signed for 25 h, keeps earlier ones until their own time, and forgets those that are over."""
+    kids = [load_or_make(tmp_path).kid]
+    kids += [rotate(tmp_path, NOW_S + hours * 3600, revoke_old=False).kid for hours in (0, 10, 26)]
+    found = read_keys(tmp_path)
+    assert found.signing.kid == kids[3]
+    assert [(one.kid, one.ends_unix_s - NOW_S) for one in found.retired] == [(kids[1], 35 * 3600), (kids[2], 51 * 3600)]
+    ring = KeyRing(found, NOW_S + 36 * 3600)
+    assert list(ring.public) == [kids[3], kids[2]]
+    assert not ring.turn(found, NOW_S + 51 * 3600 - 1)
+    assert ring.turn(found, NOW_S + 51 * 3600)
+    assert list(ring.public) == [kids[3]]
+
+
+def test_rotation_that_was_cut_short_is_made_good(tmp_path: Path) -> None:
+    """A crash between the two files leaves the key that signs among the retired: it stays trusted, and the next rotation retires it."""
+    old = load_or_make(tmp_path)
+    body = (tmp_path / FILE_NAME).read_bytes()
+    rotate(tmp_path, NOW_S, revoke_old=False)
+    write_private(tmp_path / FILE_NAME, body)
+    ring = KeyRing(read_keys(tmp_path), NOW_S)
+    assert (ring.signing.kid, list(ring.public)) == (old.kid, [old.kid])
+    assert not ring.turn(read_keys(tmp_path), NOW_S + RETIRED_KEPT_S + 1)
+    rotate(tmp_path, NOW_S + 60, revoke_old=False)
+    assert [(one.kid, one.ends_unix_s) for one in read_keys(tmp_path).retired] == [(old.kid, NOW_S + 60 + RETIRED_KEPT_S)]
+
+
+def test_retired_keys_are_bounded(tmp_path: Path) -> None:
+    """So many rotations in a day that more than the bound would be trusted are refused, unless they revoke."""
+    load_or_make(tmp_path)
+    for _ in range(RETIRED_KEYS_MAX):
+        rotate(tmp_path, NOW_S, revoke_old=False)
+    before = load_or_make(tmp_path).kid
+    with pytest.raises(KeyUnusable, match="--revoke-old"):
+        rotate(tmp_path, NOW_S, revoke_old=False)
+    assert load_or_make(tmp_path).kid == before
+    rotate(tmp_path, NOW_S, revoke_old=True)
+    assert read_keys(tmp_path).retired == ()

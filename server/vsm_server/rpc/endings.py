@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from vsm.v1 import access_pb2, errors_pb2
@@ -54,7 +54,7 @@ def _aged() -> Refusal:
 
 
 class Endings:
-    """Ends streams: at the end of their token, at its revocation, at the age that one may have, and when the server goes.
+    """Ends streams: at the end of their token, at its revocation or its key's, at the age that one may have, and when the server goes.
 
     `stream_age_s` 0: streams may have any age.
     """
@@ -110,6 +110,14 @@ class Endings:
             who = stream.identity
             if who.token_id and revocations.revoked(who.token_id, who.subject, who.issued_unix_s):
                 self._end(stream, Refusal(errors_pb2.ERROR_REASON_TOKEN_REVOKED, "the token was revoked", metadata={"problem": "revoked"}))
+
+    def distrust(self, key_ids: Container[str]) -> None:
+        """End the streams whose tokens are of none of these keys."""
+        for stream in tuple(self._streams):
+            if stream.identity.token_id and stream.identity.key_id not in key_ids:
+                self._end(
+                    stream, Refusal(errors_pb2.ERROR_REASON_TOKEN_REVOKED, "the token's key was revoked", metadata={"problem": "key"})
+                )
 
     def drain(self) -> None:
         """End all, and let no new one begin."""

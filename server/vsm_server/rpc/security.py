@@ -14,7 +14,8 @@ from vsm_server.rpc.errors import Context
 from vsm_server.security import claims
 from vsm_server.security.claims import Birth
 from vsm_server.security.identity import Identity
-from vsm_server.security.keys import SigningKey, jwks_json
+from vsm_server.security.key_ring import KeyRing
+from vsm_server.security.keys import jwks_json
 from vsm_server.security.tokens import sign
 
 
@@ -28,9 +29,9 @@ class ServerLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mint:
-    """The server's own key, its clock (seconds since the Unix epoch) and its source of token ids."""
+    """The server's own keys, its clock (seconds since the Unix epoch) and its source of token ids."""
 
-    key: SigningKey
+    ring: KeyRing
     now_unix_s: Callable[[], float]
     new_token_id: Callable[[], str]
 
@@ -66,12 +67,12 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
         return security_pb2.RevokeTokenResponse()
 
     async def GetKeys(self, request: security_pb2.GetKeysRequest, _: Context) -> security_pb2.GetKeysResponse:  # noqa: ARG002
-        """Public halves of the keys that sign tokens."""
-        return security_pb2.GetKeysResponse(jwks_json=jwks_json([self._mint.key.private.public_key()]))
+        """Public halves of the keys whose tokens are good; that of the key that signs comes first."""
+        return security_pb2.GetKeysResponse(jwks_json=jwks_json(self._mint.ring.public.values()))
 
     async def WhoAmI(self, request: security_pb2.WhoAmIRequest, _: Context) -> security_pb2.WhoAmIResponse:  # noqa: ARG002
         """What the caller's token says."""
         return security_pb2.WhoAmIResponse(claims=claims.claims_of(caller.identity()))
 
     def _sign(self, identity: Identity) -> str:
-        return sign(identity, self._mint.key)
+        return sign(identity, self._mint.ring.signing)

@@ -11,7 +11,7 @@ from vsm.v1 import access_pb2
 from vsm_server.security.authentication import Revocations
 from vsm_server.security.claims import LIFETIME_MAX_S, Birth
 from vsm_server.security.identity import SUBSYSTEM_BY_WORD, Identity
-from vsm_server.security.keys import SigningKey
+from vsm_server.security.key_ring import KeyRing
 from vsm_server.security.private_file import write_private
 from vsm_server.security.tokens import sign
 
@@ -37,11 +37,12 @@ def administrator(birth: Birth) -> Identity:
 
 
 class AdminToken:
-    """Keeps the file fresh: written at start, every 12 hours, and anew when the token in it was revoked."""
+    """Keeps the file fresh: written at start, every 12 hours, and anew when its token was revoked or the key is another one."""
 
-    def __init__(self, data_dir: Path, key: SigningKey, birth: Callable[[], Birth]) -> None:
+    def __init__(self, data_dir: Path, ring: KeyRing, birth: Callable[[], Birth]) -> None:
         self._path = data_dir / FILE_NAME
-        self._key = key
+        self._ring = ring
+        self._kid = ring.signing.kid
         self._birth = birth
         self._identity = administrator(birth())
         self._stale = asyncio.Event()
@@ -52,10 +53,16 @@ class AdminToken:
         if revocations.revoked(held.token_id, held.subject, held.issued_unix_s):
             self._stale.set()
 
+    def note_keys(self) -> None:
+        """The keys have changed: the token in the file is to be of the one that signs now."""
+        if self._ring.signing.kid != self._kid:
+            self._stale.set()
+
     def write(self) -> None:
         """A new token in the place of the old one, which stays valid for its time."""
-        self._identity = administrator(self._birth())
-        write_private(self._path, f"{sign(self._identity, self._key)}\n".encode())
+        key = self._ring.signing
+        self._identity, self._kid = administrator(self._birth()), key.kid
+        write_private(self._path, f"{sign(self._identity, key)}\n".encode())
 
     async def keep_fresh(self) -> None:
         """Write it whenever it is time, for ever."""

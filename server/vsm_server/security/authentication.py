@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from vsm.v1 import errors_pb2
@@ -10,7 +10,7 @@ from vsm.v1 import errors_pb2
 from vsm_server.refusal import Refusal
 from vsm_server.security.identity import Identity
 from vsm_server.security.sightings import Sightings
-from vsm_server.security.tokens import LEEWAY_S, Verifier
+from vsm_server.security.tokens import LEEWAY_S, TrustedKey, Verifier
 
 CACHE_LENGTH_MAX = 10_000  # verified tokens remembered
 CACHE_AGE_MAX_S = 60  # that a verified token is remembered
@@ -43,6 +43,11 @@ class Authenticator:
         self._revocations = revocations
         self._cache_length_max = cache_length_max
         self._verified: OrderedDict[bytes, tuple[Identity, float]] = OrderedDict()
+
+    def trust(self, keys: Mapping[str, TrustedKey]) -> None:
+        """Believe the tokens of these keys and of no others, also those that were verified before."""
+        self._verifier.trust(keys)
+        self._verified.clear()
 
     def authenticate(self, text: str, now_unix_s: float) -> Identity:
         """Who holds the token. Refuses with TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED."""

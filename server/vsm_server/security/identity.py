@@ -1,6 +1,6 @@
 """Who calls, and what a valid token lets that caller do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from vsm.v1 import access_pb2, subsystem_pb2
@@ -55,7 +55,7 @@ class Identity:
     """What a verified token says.
 
     Times are seconds since the Unix epoch; `renewed_since_unix_s` is when the first token of its chain was issued.
-    `certificate_sha256` is empty unless the token is bound to a client certificate.
+    `certificate_sha256` is empty unless the token is bound to a client certificate; `key_id` is of the key that signed the token.
     """
 
     subject: str
@@ -69,6 +69,7 @@ class Identity:
     expires_unix_s: int
     renewed_since_unix_s: int
     certificate_sha256: bytes = b""
+    key_id: str = field(default="", compare=False)
 
     def may(self, scope: str) -> bool:
         """Whether one of the scopes includes this one."""

@@ -52,33 +52,37 @@ class Verifier:
     def __init__(self, keys: Mapping[str, TrustedKey]) -> None:
         self._keys = dict(keys)
 
+    def trust(self, keys: Mapping[str, TrustedKey]) -> None:
+        """From now on these and no others."""
+        self._keys = dict(keys)
+
     def verify(self, text: str, now_unix_s: float) -> Identity:
         """What the token says. Refuses with TOKEN_INVALID, or TOKEN_EXPIRED when only its time is over."""
         if len(text) > TOKEN_LENGTH_MAX:
             raise invalid("too long")
         if not text.isascii() or text.count(".") != _DOTS:
             raise invalid("not a signed token")
-        trusted = self._trusted_key(text)
+        kid, trusted = self._trusted_key(text)
         try:
             payload = _SIGNATURES.decode(text, trusted.key, algorithms=[trusted.algorithm])
         except jwt.InvalidTokenError:
             raise invalid("signature") from None
         claims = _Claims(payload)
-        identity = _identity(claims, trusted.issuer)
+        identity = _identity(claims, trusted.issuer, kid)
         _check_times(identity, claims.time_s("nbf"), now_unix_s)
         return identity
 
-    def _trusted_key(self, text: str) -> TrustedKey:
+    def _trusted_key(self, text: str) -> tuple[str, TrustedKey]:
         header = _json_object(text.partition(".")[0], "header")
         if not header.keys() <= _HEADERS:
             raise invalid("header that is not known")
         kid = header.get("kid")
-        trusted = self._keys.get(kid) if isinstance(kid, str) else None
-        if trusted is None:
+        if not isinstance(kid, str) or kid not in self._keys:
             raise invalid("unknown key")
+        trusted = self._keys[kid]
         if header.get("alg") != trusted.algorithm or header.get("typ", "JWT") != "JWT":
             raise invalid("algorithm")
-        return trusted
+        return kid, trusted
 
 
 def _json_object(segment: str, what: str) -> dict[str, Any]:
@@ -142,7 +146,7 @@ class _Claims:
         return thumbprint
 
 
-def _identity(claims: _Claims, issuer: str) -> Identity:
+def _identity(claims: _Claims, issuer: str, kid: str) -> Identity:
     if claims.text("iss", len(issuer)) != issuer:
         raise invalid("claim iss")
     if claims.text("aud", len(AUDIENCE)) != AUDIENCE:
@@ -162,6 +166,7 @@ def _identity(claims: _Claims, issuer: str) -> Identity:
         expires_unix_s=int(claims.time_s("exp")),
         renewed_since_unix_s=int(claims.time_s("auth")),
         certificate_sha256=claims.certificate_sha256(),
+        key_id=kid,
     )
 
 
