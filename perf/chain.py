@@ -28,9 +28,11 @@ from vsm_server.security.authentication import Authenticator
 from vsm_server.security.identity import Identity
 from vsm_server.security.keys import SigningKey
 from vsm_server.security.tokens import ISSUER, TrustedKey, Verifier, sign
+from vsm_server.telemetry.calls import Calls
 
 CONCURRENCY = 16
 WARM_UP_CALLS = 500
+CONNECTIONS = Connections(age_s=0, idle_s=0, count_max=100, streams_max=1_000)
 REQUEST = operations_pb2.GetUnitRequest(name="systems/plant/units/web-1")
 
 
@@ -41,19 +43,19 @@ class Echo(operations_pb2_grpc.OperationsServiceServicer):
         return operations_pb2.GetUnitResponse(unit=operations_pb2.Unit(name=request.name))
 
 
-def chain(key: SigningKey) -> Chain:
-    """As main composes it, with nothing revoked."""
+def circumstances(key: SigningKey) -> Circumstances:
+    """As the server composes them, with nothing revoked."""
     numbers, revocations = itertools.count(), Revocations()
     verifier = Verifier({key.kid: TrustedKey(ISSUER, key.private.public_key())})
-    return Chain(
-        Circumstances(
-            table=rules(SERVICES),
-            authenticator=Authenticator(verifier, lambda: revocations),
-            endings=Endings(time.time),
-            now_unix_s=time.time,
-            monotonic_s=time.monotonic,
-            new_id=lambda: f"{next(numbers):x}",
-        )
+    table = rules(SERVICES)
+    return Circumstances(
+        table=table,
+        authenticator=Authenticator(verifier, lambda: revocations),
+        endings=Endings(time.time),
+        now_unix_s=time.time,
+        monotonic_s=time.monotonic,
+        new_id=lambda: f"{next(numbers):x}",
+        calls=Calls(table),
     )
 
 
@@ -79,8 +81,7 @@ def token(key: SigningKey) -> str:
 
 async def _serve(parent: Connection) -> None:
     key = SigningKey.generate()
-    connections = Connections(age_s=0, idle_s=0, count_max=100, streams_max=100)
-    servers = [make_server([], connections), make_server([chain(key)], connections)]
+    servers = [make_server([], CONNECTIONS), make_server([Chain(circumstances(key))], CONNECTIONS)]
     ports = []
     for server in servers:
         operations_pb2_grpc.add_OperationsServiceServicer_to_server(Echo(), server)

@@ -8,7 +8,7 @@ import detection
 from figures import Figure, Setting
 
 HERE = Path(__file__).parent
-SCRIPTS = ("journal.py", "chain.py")
+SCRIPTS = ("journal.py", "chain.py", "stages.py")
 TIMEOUT_S = 120.0
 
 
