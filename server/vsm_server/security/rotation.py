@@ -15,9 +15,8 @@ from vsm_server.security.keys import KeyUnusable, SigningKey, public_of_jwk, thu
 from vsm_server.security.private_file import write_private
 
 RETIRED_FILE_NAME = "retired-keys.json"
-RETIRED_KEPT_S = (
-    25 * 3600
-)  # that the tokens of a key are good after it was retired: the life of a token, and an hour for clocks that differ
+# That the tokens of a retired key are good still: the life of a token, and an hour for clocks that differ.
+RETIRED_KEPT_S = 25 * 3600
 RETIRED_KEYS_MAX = 100  # retired keys that are trusted at once
 
 
