@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import grpc
-from grpc_health.v1 import health_pb2_grpc
+from google.protobuf import descriptor_pool
 from vsm.v1 import algedonic_pb2_grpc, operations_pb2_grpc, patterns_pb2_grpc, security_pb2_grpc, system_pb2_grpc
 
 from vsm_server.config import Address, Config
@@ -25,10 +25,11 @@ from vsm_server.journal.format import lock_directory
 from vsm_server.journal.memory import MemoryJournal
 from vsm_server.journal.port import Journal, SpaceState
 from vsm_server.journal.sqlite import SqliteJournal
+from vsm_server.rpc import health_contract
 from vsm_server.rpc.algedonic import AlgedonicServicer
 from vsm_server.rpc.chain import Chain
 from vsm_server.rpc.endings import Endings
-from vsm_server.rpc.health import HealthServicer
+from vsm_server.rpc.health import HealthServicer, Phase, Readiness, add_health
 from vsm_server.rpc.method import Circumstances
 from vsm_server.rpc.operations import OperationsServicer
 from vsm_server.rpc.patterns import PatternServicer
@@ -117,7 +118,7 @@ class Rooms:
     clock: ProcessClock
     engines: Engines
     endings: Endings
-    health: HealthServicer
+    readiness: Readiness
     mint: Mint
     admin: AdminToken
     authenticator: Authenticator
@@ -135,12 +136,6 @@ class Rooms:
         self.endings.distrust(ring.public)
         self.admin.note_keys()
 
-    def problem(self) -> str:
-        """Why the server does not serve; empty when it does."""
-        if not self.health.serving:
-            return "starting or stopping"
-        return "the journal cannot write" if self.journal.space().state is SpaceState.READ_ONLY else ""
-
 
 def _report(event: str, text: str) -> None:
     _log.error(event, extra={"problem": text})
@@ -157,7 +152,7 @@ async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
         clock=clock,
         engines=engines,
         endings=Endings(clock.now_unix_s, config.connection_age_s),
-        health=HealthServicer(SERVICE_NAMES),
+        readiness=Readiness(lambda: journal.space().state is not SpaceState.READ_ONLY),
         mint=mint,
         admin=AdminToken(config.data_dir, ring, mint.birth),
         authenticator=Authenticator(Verifier(ring.trusted), lambda: engines.server.state.revocations),
@@ -191,8 +186,8 @@ def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
     patterns_pb2_grpc.add_PatternServiceServicer_to_server(PatternServicer(engines), server)
     security_pb2_grpc.add_SecurityServiceServicer_to_server(SecurityServicer(rooms.mint, engines.server, rooms.revoked), server)
     system_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(engines, version(), _dependencies()), server)
-    health_pb2_grpc.add_HealthServicer_to_server(rooms.health, server)
-    add_reflection(server, (*SERVICE_NAMES, "grpc.health.v1.Health"))
+    add_health(server, HealthServicer(SERVICE_NAMES, rooms.readiness))
+    add_reflection(server, (*SERVICE_NAMES, health_contract.NAME), (health_contract.POOL, descriptor_pool.Default()))
     return server
 
 
@@ -236,7 +231,7 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
             grpc_address = str(config.listen.with_port(listen(server, config.listen.host, config.listen.port, certificates)))
         with _naming(config.http):
             listening = bind(config.http.host, config.http.port)
-            web = WebServer(Pages(version(), grpc_address, rooms.problem), listening, certificates)
+            web = WebServer(Pages(version(), grpc_address, rooms.readiness.problem), listening, certificates)
         stack.push_async_callback(rooms.engines.close)
         await rooms.engines.start()
         gc.collect()
@@ -247,14 +242,15 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
             _keep(KeyFollower(config.data_dir, rooms.mint.ring, rooms.clock.now_unix_s, rooms.keys_changed).follow(), stack)
         if certificates is not None:
             _keep(certificates.follow(), stack)
+        _keep(rooms.readiness.keep_looking(), stack)
         stack.push_async_callback(web.close)
         await web.start()
         stack.push_async_callback(server.stop, config.drain_grace_s)
         await server.start()
-        rooms.health.set_serving(serving=True)
+        rooms.readiness.enter(Phase.SERVING)
         ready({"event": "ready", "grpc": grpc_address, "http": str(config.http.with_port(web.port))})
         await going.wait()
         _log.info("draining", extra={"streams": len(rooms.endings)})
-        rooms.health.set_serving(serving=False)
+        rooms.readiness.enter(Phase.STOPPING)
         rooms.endings.drain()
     _log.info("stopped")

@@ -4,7 +4,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -146,8 +146,8 @@ class Probe:
 
 
 @asynccontextmanager
-async def probe(unary_max_s: float = 30.0) -> AsyncIterator[Probe]:
-    """Started, and stopped at the end."""
+async def probe(unary_max_s: float = 30.0, furnish: Callable[[grpc.aio.Server], None] = lambda _: None) -> AsyncIterator[Probe]:
+    """Started, and stopped at the end; `furnish` adds further services."""
     key, seen, revocations = SigningKey.generate(), Seen(), Revocations()
     calls, denials, crowd = Calls(rules(SERVICES)), Denials(), Crowd()
     endings = Endings(time.time)
@@ -173,6 +173,7 @@ async def probe(unary_max_s: float = 30.0) -> AsyncIterator[Probe]:
     security_pb2_grpc.add_SecurityServiceServicer_to_server(Security(), server)
     system_pb2_grpc.add_SystemServiceServicer_to_server(system_pb2_grpc.SystemServiceServicer(), server)
     patterns_pb2_grpc.add_PatternServiceServicer_to_server(patterns_pb2_grpc.PatternServiceServicer(), server)
+    furnish(server)
     server.add_generic_rpc_handlers((Foreign(),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -66,6 +66,40 @@ async def test_grpcurl_lists_and_calls_by_reflection(server: Server, tmp_path: P
     assert json.loads(out)["server_version"]
 
 
+@pytest.mark.skipif(GRPCURL is None, reason="grpcurl is not installed")
+@pytest.mark.parametrize(
+    ("symbol", "told"),
+    [
+        ("vsm.v1.SystemService.GetStatus", "rpc GetStatus ("),
+        ("vsm.v1.Signal.name", "string name = 1"),
+        ("vsm.v1.Zone", "ZONE_PUBLIC = 1"),
+        ("vsm.v1.ZONE_PUBLIC", "ZONE_PUBLIC = 1"),
+        ("grpc.health.v1.Health", "rpc List ("),
+    ],
+)
+async def test_grpcurl_describes_by_reflection(server: Server, tmp_path: Path, symbol: str, told: str) -> None:
+    """With grpcurl one describes a method, a field, an enum, a value of it, and the health service with List."""
+    assert GRPCURL is not None
+    assert told in await run(GRPCURL, "-plaintext", server.grpc_address, "describe", symbol, home=tmp_path)
+
+
+@pytest.mark.skipif(GRPCURL is None, reason="grpcurl is not installed")
+async def test_grpcurl_describes_all(server: Server, tmp_path: Path) -> None:
+    """With grpcurl one describes all that the server lists."""
+    assert GRPCURL is not None
+    listed = set((await run(GRPCURL, "-plaintext", server.grpc_address, "list", home=tmp_path)).split())
+    out = await run(GRPCURL, "-plaintext", server.grpc_address, "describe", home=tmp_path)
+    assert {line.split()[0] for line in out.splitlines() if line.endswith(" is a service:")} == listed
+
+
+@pytest.mark.skipif(GRPCURL is None, reason="grpcurl is not installed")
+async def test_grpcurl_lists_health(server: Server, tmp_path: Path) -> None:
+    """With grpcurl one calls List of the health service, without a token."""
+    assert GRPCURL is not None
+    out = await run(GRPCURL, "-plaintext", server.grpc_address, "grpc.health.v1.Health/List", home=tmp_path)
+    assert json.loads(out)["statuses"]["vsm.v1.SystemService"] == {"status": "SERVING"}
+
+
 async def test_health_says_serving(server: Server) -> None:
     """The health service says SERVING for the server as a whole, by a call and by a watch, without a token."""
     async with server.channel() as channel:
