@@ -152,6 +152,9 @@ class Config:
         "Calls and streams at once on one connection. Near the bound the library refuses some with UNAVAILABLE.",
         _count(1, 100_000),
     )
+    drain_delay_s: float = _option(
+        "0", "s", "Time to serve on after SIGTERM while health says NOT_SERVING, until balancers have seen it, 0 to 600.", _seconds(0, 600)
+    )
     drain_grace_s: float = _option("0.5", "s", "Time that unary calls get to finish when the server stops, 0 to 300.", _seconds(0, 300))
 
     def certificate_files(self) -> CertificateFiles | None:

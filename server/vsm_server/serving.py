@@ -7,7 +7,6 @@ import importlib.metadata
 import logging
 import os
 import secrets
-import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -19,6 +18,7 @@ from google.protobuf import descriptor_pool
 from vsm.v1 import algedonic_pb2_grpc, operations_pb2_grpc, patterns_pb2_grpc, security_pb2_grpc, system_pb2_grpc
 
 from vsm_server.config import Address, Config
+from vsm_server.departure import Departure
 from vsm_server.engine.clock import EngineClock
 from vsm_server.engine.engines import Engines
 from vsm_server.journal.format import lock_directory
@@ -219,9 +219,7 @@ def _naming(address: Address) -> Iterator[None]:
 
 async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> None:
     """Serve until SIGTERM or SIGINT. What was started last is stopped first; when this returns, all is written and closed."""
-    going = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, going.set)
+    departure = Departure()
     certificates = _certificates(config)
     make_private_dir(config.data_dir)
     async with AsyncExitStack() as stack:
@@ -249,8 +247,11 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
         await server.start()
         rooms.readiness.enter(Phase.SERVING)
         ready({"event": "ready", "grpc": grpc_address, "http": str(config.http.with_port(web.port))})
-        await going.wait()
-        _log.info("draining", extra={"streams": len(rooms.endings)})
+        await departure.asked()
         rooms.readiness.enter(Phase.STOPPING)
+        if config.drain_delay_s:
+            _log.info("about to drain", extra={"delay_s": config.drain_delay_s})
+            await departure.linger(config.drain_delay_s)
+        _log.info("draining", extra={"streams": len(rooms.endings)})
         rooms.endings.drain()
     _log.info("stopped")
