@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vsm_server.algorithms.histogram import Histogram
 from vsm_server.journal import snapshots, trimming
 from vsm_server.journal.checkpoint import Checkpointer
 from vsm_server.journal.format import SEQUENCE_BITS, SEQUENCE_MAX, Durability
@@ -62,7 +63,7 @@ class _Standing:
 class SqliteJournal:
     """The port on SQLite. `open` makes one; it belongs to the event loop that it was opened in."""
 
-    def __init__(self, opened: Opened, disk_space: DiskSpace, draw_uid: Callable[[], int]) -> None:
+    def __init__(self, opened: Opened, disk_space: DiskSpace, draw_uid: Callable[[], int], monotonic_ns: Callable[[], int]) -> None:
         self._loop = asyncio.get_running_loop()
         self._opened = opened
         self._space = disk_space
@@ -76,6 +77,7 @@ class SqliteJournal:
             {name: Tail(number, head.last) for name, (number, head) in opened.logs.items()},
             self._deliver,
             self._failure,
+            monotonic_ns,
         )
         self._checkpointer = Checkpointer(opened.checkpointing, self._writer, self._checkpoint_failed)
         self._writer.written = self._checkpointer.written
@@ -97,14 +99,21 @@ class SqliteJournal:
         *,
         draw_uid: Callable[[], int],
         reserve_bytes: int = RESERVE_BYTES,
+        monotonic_ns: Callable[[], int] = lambda: 0,
     ) -> "SqliteJournal":
         """Open or make the data directory. `draw_uid` gives the random uid of each new log. Unusable: see there.
 
         With the durability "normal" a power cut may lose the last moments; a kill loses nothing either way.
+        `monotonic_ns` times the commits; without it they take no time.
         """
         opened = await asyncio.to_thread(open_directory, data_dir, durability)
         disk_space = await asyncio.to_thread(DiskSpace, data_dir, reserve_bytes=reserve_bytes)
-        return cls(opened, disk_space, draw_uid)
+        return cls(opened, disk_space, draw_uid, monotonic_ns)
+
+    @property
+    def commits_s(self) -> Histogram:
+        """How long commits of appends took, seconds."""
+        return self._writer.commits_s
 
     async def open_log(self, log: str) -> Head:
         if len(log.encode()) > LOG_NAME_BYTES_MAX:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from vsm_server.algorithms.histogram import Histogram
 from vsm_server.journal.port import Conflict, JournalError, Row, WriteFailed
 from vsm_server.journal.rows import Stored, stored
 
@@ -16,6 +17,8 @@ TRANSACTION_ROWS_MAX = 1024
 TRANSACTION_BYTES_MAX = 16 * 1024 * 1024  # of one transaction, beyond its first append
 # Most rows of one statement.
 STATEMENT_ROWS_MAX = 64
+
+COMMIT_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 _ARRIVAL = "(?,?,?,?,?,?,?,?)"
 _ENTRY = "(?,?,?,?,?)"
@@ -67,7 +70,8 @@ class Writer(threading.Thread):
 
     `deliver` gets the outcomes of each transaction's appends; `failure` says what an error of SQLite means; `written`, set before the
     start, is told after each commit roughly how many bytes went into the WAL. All are called in this thread. Conflicts are found without
-    asking the file: nobody else writes to it, so that the ends of the logs are known here (`tails`).
+    asking the file: nobody else writes to it, so that the ends of the logs are known here (`tails`). `monotonic_ns` times the commits;
+    without it they take no time.
 
     Every call into SQLite gives up the interpreter's lock, and a busy event loop takes its time to give it back: a whole transaction is
     therefore one statement where it can be.
@@ -79,6 +83,7 @@ class Writer(threading.Thread):
         tails: dict[str, Tail],
         deliver: Callable[[list[Outcome]], None],
         failure: Callable[[Exception], JournalError],
+        monotonic_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         super().__init__(name="journal-writer", daemon=True)
         self.tails = tails
@@ -86,6 +91,9 @@ class Writer(threading.Thread):
         # Numbers of the last transactions begun and committed; checkpoint.py needs both.
         self.begun = 0
         self.committed = 0
+        # How long each transaction of appends took, written through to the disk, in seconds.
+        self.commits_s = Histogram(COMMIT_BOUNDS_S)
+        self._monotonic_ns = monotonic_ns
         self._connection = connection
         self._deliver = deliver
         self._failure = failure
@@ -168,6 +176,7 @@ class Writer(threading.Thread):
         self.written(sum(append.size for append in fitting) + _WAL_BYTES_BY_TRANSACTION)
 
     def _insert(self, lines: list[Stored]) -> None:
+        begin_ns = self._monotonic_ns()
         self.begun += 1
         if len(lines) <= STATEMENT_ROWS_MAX:
             _insert(self._connection, lines)
@@ -177,6 +186,7 @@ class Writer(threading.Thread):
                 _insert(self._connection, lines[start : start + STATEMENT_ROWS_MAX])
             self._connection.execute("COMMIT")
         self.committed = self.begun
+        self.commits_s.observe((self._monotonic_ns() - begin_ns) / 1e9)
 
     def _do(self, job: Job) -> None:
         try:
