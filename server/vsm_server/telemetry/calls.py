@@ -4,11 +4,13 @@ A method's series are there from the start, with 0 calls started and the status 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from vsm.v1 import errors_pb2
 
 from vsm_server.algorithms.histogram import Histogram
+from vsm_server.telemetry import families
+from vsm_server.telemetry.families import Buckets, Sample, by_label
 
 # gRFC A66, "Units": bounds of its latency histograms, seconds, and of its size histograms, bytes.
 DURATION_BOUNDS_S = (
@@ -65,6 +67,16 @@ class MethodCalls:
         short = reason.removeprefix(REASON_PREFIX)
         self.refusals[short if short in REASONS else OTHER] += 1
 
+    def samples(self, name: str) -> list[Sample]:
+        """What was counted so far, under this name."""
+        found = [Sample(families.CALLS_STARTED, (name,), self.started_count)]
+        for status, ended in self.by_status.items():
+            labels = (name, status)
+            found.append(Sample(families.CALL_DURATION, labels, Buckets.of(ended.duration_s)))
+            found.append(Sample(families.CALL_SENT, labels, Buckets.of(ended.sent_bytes)))
+            found.append(Sample(families.CALL_RECEIVED, labels, Buckets.of(ended.received_bytes)))
+        return found + by_label(families.CALL_REFUSALS, self.refusals.items(), name)
+
     def _first_of(self, status: str) -> Ended:
         return self.by_status.setdefault(status if status in STATUSES else "UNKNOWN", Ended())
 
@@ -79,3 +91,32 @@ class Calls:
     def method(self, path: str) -> MethodCalls:
         """Of this method; the same for all that the server does not have."""
         return self.by_path.get(path, self.other)
+
+    def samples(self) -> Iterator[list[Sample]]:
+        """Of every method, by its name without the leading slash."""
+        for path, method in self.by_path.items():
+            yield method.samples(path.removeprefix("/"))
+        yield self.other.samples(OTHER)
+
+
+class _Uncounted(MethodCalls):
+    """Counts nothing."""
+
+    __slots__ = ()
+
+    def started(self) -> None:
+        """A call has come."""
+
+    def ended(self, status: str, duration_s: float, received_bytes: int, sent_bytes: int) -> None:
+        """It is over."""
+
+    def refused(self, reason: str) -> None:
+        """It was refused."""
+
+
+class Uncounted(Calls):
+    """Where nobody asks for figures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.other = _Uncounted()
