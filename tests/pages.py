@@ -1,12 +1,15 @@
-"""What of docs/ is made from the code: the table of bounds, and the table of options."""
+"""What of docs/ is made from the code: the tables of bounds, of options, and of metrics."""
 
 import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from prometheus_client.process_collector import ProcessCollector
+
 from tests.errors_page import ERRORS, errors_page
 from vsm_server.config import ENVIRONMENT_PREFIX, OPTIONS
+from vsm_server.telemetry.families import FAMILIES
 
 ROOT = Path(__file__).parent.parent
 LIMITS = ROOT / "docs" / "limits.md"
@@ -63,14 +66,29 @@ def limits_page() -> str:
 
 
 def operations_page() -> str:
-    """docs/operations.md with the table of options as it must be."""
+    """docs/operations.md with the tables of options and metrics as they must be."""
     before, _, rest = OPERATIONS.read_text().partition("<!-- options -->\n")
     _, _, after = rest.partition("<!-- /options -->\n")
     table = "| option | environment | default | unit | what it does |\n|---|---|---|---|---|\n"
     for option in OPTIONS:
         name = option.name.replace("_", "-")
         table += f"| `--{name}` | `{ENVIRONMENT_PREFIX}{option.name.upper()}` | `{option.default}` | {option.unit} | {option.doc} |\n"
-    return f"{before}<!-- options -->\n{table}<!-- /options -->\n{after}"
+    before, _, rest = f"{before}<!-- options -->\n{table}<!-- /options -->\n{after}".partition("<!-- metrics -->\n")
+    _, _, after = rest.partition("<!-- /metrics -->\n")
+    return f"{before}<!-- metrics -->\n{_metrics_table()}<!-- /metrics -->\n{after}"
+
+
+def _metrics_table() -> str:
+    """All families: the server's own, then those of the process, from the library that reads them."""
+    table = "| family | type | unit | labels | what it says |\n|---|---|---|---|---|\n"
+    for one in FAMILIES:
+        labels = ", ".join(f"`{label}`" for label in one.labels)
+        table += f"| `{one.name}` | {one.kind} | {one.unit} | {labels} | {one.meaning} |\n"
+    for metric in ProcessCollector(registry=None).collect():
+        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        unit = next((unit for unit in ("seconds", "bytes") if metric.name.endswith(unit)), "")
+        table += f"| `{name}` | {metric.type} | {unit} |  | {metric.documentation} |\n"
+    return table
 
 
 if __name__ == "__main__":

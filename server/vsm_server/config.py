@@ -155,6 +155,7 @@ class Config:
     drain_delay_s: float = _option(
         "0", "s", "Time to serve on after SIGTERM while health says NOT_SERVING, until balancers have seen it, 0 to 600.", _seconds(0, 600)
     )
+    telemetry_enabled: bool = _option("true", "", "Count, and serve /metrics for Prometheus on the HTTP address.", _flag)
     drain_grace_s: float = _option("0.5", "s", "Time that unary calls get to finish when the server stops, 0 to 300.", _seconds(0, 300))
 
     def certificate_files(self) -> CertificateFiles | None:
@@ -210,7 +211,7 @@ def add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
         flag = f"--{option.name.replace('_', '-')}"
         text = f"{option.doc} Default {option.default}."
         if option.flag:
-            parser.add_argument(flag, action="store_const", const="true", help=text)
+            parser.add_argument(flag, nargs="?", const="true", metavar="true|false", help=text)
         else:
             parser.add_argument(flag, metavar=option.unit, help=text)
 

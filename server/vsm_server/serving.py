@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, cast
 
 import grpc
@@ -38,7 +39,7 @@ from vsm_server.rpc.security import Mint, SecurityServicer
 from vsm_server.rpc.server import SERVICES, Connections, listen, make_server
 from vsm_server.rpc.systems import SystemServicer
 from vsm_server.security import rotation
-from vsm_server.security.access import rules
+from vsm_server.security.access import FOREIGN_RULES, rules
 from vsm_server.security.admin import AdminToken
 from vsm_server.security.authentication import Authenticator
 from vsm_server.security.certificates import Certificates
@@ -47,7 +48,13 @@ from vsm_server.security.keys import SigningKey
 from vsm_server.security.private_file import make_private_dir
 from vsm_server.security.rotation import Keys
 from vsm_server.security.tokens import Verifier
-from vsm_server.web.pages import Pages
+from vsm_server.telemetry import families
+from vsm_server.telemetry.calls import Calls, Uncounted
+from vsm_server.telemetry.families import Buckets, Sample
+from vsm_server.telemetry.fleet import Fleet
+from vsm_server.telemetry.loop import LoopLag
+from vsm_server.telemetry.sources import Sources
+from vsm_server.web.pages import Metrics, Pages
 from vsm_server.web.server import WebServer, bind
 
 _log = logging.getLogger(__name__)
@@ -93,16 +100,27 @@ class ProcessClock:
         return self.now_ns() / 1e9
 
 
-async def _open_journal(config: Config, stack: AsyncExitStack) -> Journal:
+async def _open_journal(config: Config, stack: AsyncExitStack, sources: Sources) -> Journal:
     """The journal, which also holds the data directory against a second server."""
     if config.in_memory:
         stack.callback(os.close, lock_directory(config.data_dir))
         journal: Journal = MemoryJournal(draw_uid)
     else:
         durability = cast("Literal['full', 'normal']", config.durability)
-        journal = await SqliteJournal.open(config.data_dir, durability, draw_uid=draw_uid)
+        journal = await SqliteJournal.open(config.data_dir, durability, draw_uid=draw_uid, monotonic_ns=time.monotonic_ns)
+        sources.add(partial(_journal_samples, journal))
     stack.push_async_callback(journal.close)
     return journal
+
+
+def _journal_samples(journal: SqliteJournal) -> list[list[Sample]]:
+    return [
+        [
+            Sample(families.COMMITS, (), Buckets.of(journal.commits_s)),
+            Sample(families.CHECKPOINTS_FAILED, (), journal.failed_checkpoints),
+            Sample(families.SNAPSHOTS_DAMAGED, (), journal.damaged_snapshots),
+        ]
+    ]
 
 
 def _keys(config: Config) -> Keys:
@@ -122,6 +140,8 @@ class Rooms:
     mint: Mint
     admin: AdminToken
     authenticator: Authenticator
+    calls: Calls
+    sources: Sources
 
     def revoked(self) -> None:
         """A revocation is durable: end what it hits."""
@@ -142,7 +162,8 @@ def _report(event: str, text: str) -> None:
 
 
 async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
-    journal = await _open_journal(config, stack)
+    sources = Sources(time.monotonic_ns)
+    journal = await _open_journal(config, stack, sources)
     clock = ProcessClock(max((head.last_time_unix_nano for head in await journal.heads()), default=0), accept=config.accept_clock)
     ring = KeyRing(_keys(config), clock.now_unix_s())
     mint = Mint(ring, clock.now_unix_s, _new_id)
@@ -156,6 +177,8 @@ async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
         mint=mint,
         admin=AdminToken(config.data_dir, ring, mint.birth),
         authenticator=Authenticator(Verifier(ring.trusted), lambda: engines.server.state.revocations),
+        calls=Calls([*rules(SERVICES), *FOREIGN_RULES]) if config.telemetry_enabled else Uncounted(),
+        sources=sources,
     )
 
 
@@ -176,6 +199,7 @@ def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
         now_unix_s=rooms.clock.now_unix_s,
         monotonic_s=time.monotonic,
         new_id=_new_id,
+        calls=rooms.calls,
         unary_max_s=config.call_deadline_s,
         trust_domain=config.tls_trust_domain,
     )
@@ -208,6 +232,23 @@ def _certificates(config: Config) -> Certificates | None:
     return Certificates(files, time.time) if files else None
 
 
+def _metrics(config: Config, rooms: Rooms, certificates: Certificates | None, stack: AsyncExitStack) -> Metrics | None:
+    """The page for Prometheus, and what is measured for it alone; None when telemetry is off."""
+    if not config.telemetry_enabled:
+        return None
+    from vsm_server.telemetry.exposition import Exposition  # noqa: PLC0415  costs memory and time that nobody has asked for when it is off
+
+    lag, sources = LoopLag(time.monotonic_ns), rooms.sources
+    _keep(lag.measure(), stack)
+    sources.add(rooms.calls.samples)
+    sources.add(Fleet(rooms.engines.all, rooms.clock).samples)
+    sources.add(lag.samples)
+    sources.add_value(families.STREAMS_OPEN, rooms.endings.__len__)
+    if certificates is not None:
+        sources.add_value(families.TLS_EXPIRY, lambda: certificates.material.expires_unix_s)
+    return Exposition(sources, version()).page
+
+
 @contextlib.contextmanager
 def _naming(address: Address) -> Iterator[None]:
     """An address that cannot be had is named in the error."""
@@ -229,7 +270,8 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
             grpc_address = str(config.listen.with_port(listen(server, config.listen.host, config.listen.port, certificates)))
         with _naming(config.http):
             listening = bind(config.http.host, config.http.port)
-            web = WebServer(Pages(version(), grpc_address, rooms.readiness.problem), listening, certificates)
+            pages = Pages(version(), grpc_address, rooms.readiness.problem, _metrics(config, rooms, certificates, stack))
+            web = WebServer(pages, listening, certificates)
         stack.push_async_callback(rooms.engines.close)
         await rooms.engines.start()
         gc.collect()
