@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vsm_client.client import Client, ClientOptions
+    from vsm_client.credentials import tls_credentials
     from vsm_client.errors import EventInvalidError, FieldViolation, ReporterClosedError, ReporterFullError, VsmError
     from vsm_client.report_options import ReporterOptions, Tally
     from vsm_client.reporter import Reporter
@@ -23,6 +24,7 @@ __all__ = [
     "Tally",
     "VsmError",
     "Watch",
+    "tls_credentials",
 ]
 
 _HOMES = {
@@ -33,6 +35,7 @@ _HOMES = {
     "ReporterOptions": "report_options",
     "Tally": "report_options",
     "Watch": "watcher",
+    "tls_credentials": "credentials",
 }
 
 

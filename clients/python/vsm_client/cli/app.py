@@ -1,8 +1,8 @@
 """All commands, and the options that hold for each of them."""
 
+import inspect
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
 
@@ -15,7 +15,8 @@ EPILOG = (
 )
 
 # Lives before the command in Click, anywhere in what people type.
-_ANYWHERE = ("--server", "--token-file", "--system")
+_ANYWHERE = ("--server", "--token-file", "--system", "--ca", "--cert", "--key", "--server-name")
+_FLAGS_ANYWHERE = ("--json", "--tls", "--insecure")
 
 app = typer.Typer(
     name="vsm",
@@ -38,19 +39,16 @@ app.command("log")(log.log)
 app.command("version")(status.version)
 
 
-@app.callback()
-def settings(
-    server: Annotated[str, typer.Option(envvar="VSM_SERVER", metavar="HOST:PORT", help="The server.")] = "127.0.0.1:50051",
-    token_file: Annotated[
-        Path | None,
-        typer.Option(help="File with the token. Without it: VSM_TOKEN, the file that VSM_TOKEN_FILE names, ./data/admin.token."),
-    ] = None,
-    system: Annotated[str, typer.Option(envvar="VSM_SYSTEM", help="The system.")] = "default",
-    *,
-    json: Annotated[bool, typer.Option("--json", help="JSON for scripts instead of tables for people.")] = False,
-) -> None:
+def settings(**chosen: Any) -> None:
+    """Keeps what the command line says before the command."""
+    system: str = chosen["system"]
     name = system if system.startswith("systems/") else f"systems/{system}"
-    SETTINGS.set(Settings(server=server, token_file=token_file, system=name, json=json))
+    SETTINGS.set(Settings(**{**chosen, "system": name}))
+
+
+# The options are the fields of Settings.
+settings.__signature__ = inspect.signature(Settings)  # type: ignore[attr-defined]  # which typer reads
+app.callback()(settings)
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -68,7 +66,7 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
             break
         if word in _ANYWHERE and waiting:
             front += [word, waiting.pop(0)]
-        elif word == "--json" or word.partition("=")[0] in _ANYWHERE:
+        elif word in _FLAGS_ANYWHERE or word.partition("=")[0] in _ANYWHERE:
             front.append(word)
         else:
             rest.append(word)

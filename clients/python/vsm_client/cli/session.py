@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -31,12 +31,23 @@ class OptionError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options that hold for every command."""
+    """The options that hold for every command, as the command line offers them."""
 
-    server: str
-    token_file: Path | None
-    system: str
-    json: bool
+    server: Annotated[str, typer.Option(envvar="VSM_SERVER", metavar="HOST:PORT", help="The server.")] = "127.0.0.1:50051"
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the token. Without it: VSM_TOKEN, the file that VSM_TOKEN_FILE names, ./data/admin.token."),
+    ] = None
+    system: Annotated[str, typer.Option(envvar="VSM_SYSTEM", help="The system.")] = "default"
+    tls: Annotated[bool, typer.Option("--tls", help="By TLS; this machine's authorities may vouch for the server.")] = False
+    ca: Annotated[Path | None, typer.Option(envvar="VSM_CA", help="By TLS; only the authorities in this PEM file may.")] = None
+    cert: Annotated[
+        Path | None, typer.Option(envvar="VSM_CERT", help="PEM file of a certificate of one's own, for a server that asks.")
+    ] = None
+    key: Annotated[Path | None, typer.Option(envvar="VSM_KEY", help="PEM file of its private key.")] = None
+    server_name: Annotated[str, typer.Option(metavar="NAME", help="Name that the server's certificate must have, if not HOST.")] = ""
+    insecure: Annotated[bool, typer.Option("--insecure", help="Allow a token to go to another machine in plain text.")] = False
+    json: Annotated[bool, typer.Option("--json", help="JSON for scripts instead of tables for people.")] = False
 
     def named(self, kind: str, name: str) -> str:
         """A full resource name from a full one or its last segment."""
@@ -62,13 +73,14 @@ def run(work: Work) -> None:
     """Does the work with a client; every failure becomes one sentence and an exit code."""
     import asyncio
 
+    from vsm_client.cli.connection import client_options
     from vsm_client.client import Client
     from vsm_client.errors import EventInvalidError, VsmError
 
     settings = SETTINGS.get()
 
     async def connected() -> None:
-        async with Client(settings.server, settings.token()) as client:
+        async with Client(settings.server, settings.token(), client_options(settings)) as client:
             await work(client, settings)
 
     try:
