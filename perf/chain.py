@@ -18,9 +18,11 @@ import psutil
 import uvloop
 from vsm.v1 import access_pb2, operations_pb2, operations_pb2_grpc
 
+from vsm_server.limits.memory import MemoryLimits
 from vsm_server.model.revocations import Revocations
 from vsm_server.rpc.chain import Chain
 from vsm_server.rpc.endings import Endings
+from vsm_server.rpc.limit_stage import Clock, Meters
 from vsm_server.rpc.method import Circumstances
 from vsm_server.rpc.server import SERVICES, Connections, make_server
 from vsm_server.security.access import rules
@@ -51,6 +53,7 @@ def circumstances(key: SigningKey) -> Circumstances:
     return Circumstances(
         table=table,
         authenticator=Authenticator(verifier, lambda: revocations),
+        meters=Meters(table, MemoryLimits(), 1_000, Clock(time.monotonic_ns)),
         endings=Endings(time.time),
         now_unix_s=time.time,
         monotonic_s=time.monotonic,

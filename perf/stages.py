@@ -9,20 +9,24 @@ Run: python perf/stages.py [--times 20000]
 
 import argparse
 import asyncio
+import itertools
 import timeit
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import protovalidate
 import uvloop
 from chain import CONNECTIONS, REQUEST, circumstances, token
-from vsm.v1 import operations_pb2, operations_pb2_grpc
+from vsm.v1 import access_pb2, operations_pb2, operations_pb2_grpc
 
+from vsm_server.limits.memory import MemoryLimits
 from vsm_server.rpc import deadline_stage
 from vsm_server.rpc.caller import NOBODY, Caller
 from vsm_server.rpc.chain import Chain
 from vsm_server.rpc.incident import read_headers
+from vsm_server.rpc.limit_stage import MINUTE_NS, Clock, Meters
 from vsm_server.rpc.method import Circumstances, Method
 from vsm_server.rpc.server import make_server
 from vsm_server.rpc.validation import refuse_violations
@@ -44,6 +48,10 @@ def stages(around: Circumstances, context: Any, secret: str) -> Stages:
     identity = method.gate.identify(context, authorization)
     caller = Caller(identity, "trace", method.rule.priority)
     raw, answer = REQUEST.SerializeToString(), operations_pb2.GetUnitResponse(unit=operations_pb2.Unit(name=REQUEST.name))
+
+    reader = replace(identity, zone=access_pb2.ZONE_PUBLIC)
+    # A clock that goes on by a minute with each look: there is always room.
+    limits = Meters({}, MemoryLimits(), 1, Clock(itertools.count(0, MINUTE_NS).__next__)).of(method.rule)
 
     def count() -> None:
         method.calls.started()
@@ -67,6 +75,7 @@ def stages(around: Circumstances, context: Any, secret: str) -> Stages:
         "deadline, calls at once": bound,
         "authentication, token seen before": lambda: method.gate.identify(context, authorization),
         "authorization": authorize,
+        "rate limit, of a caller in PUBLIC": lambda: limits.take(reader, "ipv4:192.0.2.1:4711"),
         "reading": lambda: operations_pb2.GetUnitRequest.FromString(raw),
         "validation": lambda: refuse_violations(validator, REQUEST),
         "writing": answer.SerializeToString,

@@ -13,6 +13,9 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not an error of
     `retry_after_s`: when it may be worth while to come again; None: as the reason has it.
     """
 
+    # Further metadata for the end of the call, beside the status.
+    trailers: tuple[tuple[str, str], ...] = ()
+
     def __init__(
         self,
         reason: errors_pb2.ErrorReason,

@@ -26,11 +26,13 @@ from vsm_server.journal.format import lock_directory
 from vsm_server.journal.memory import MemoryJournal
 from vsm_server.journal.port import Journal, SpaceState
 from vsm_server.journal.sqlite import SqliteJournal
+from vsm_server.limits.memory import MemoryLimits
 from vsm_server.rpc import health_contract
 from vsm_server.rpc.algedonic import AlgedonicServicer
 from vsm_server.rpc.chain import Chain
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.health import HealthServicer, Phase, Readiness, add_health
+from vsm_server.rpc.limit_stage import Clock, Meters
 from vsm_server.rpc.method import Circumstances
 from vsm_server.rpc.operations import OperationsServicer
 from vsm_server.rpc.patterns import PatternServicer
@@ -60,6 +62,7 @@ from vsm_server.web.server import WebServer, bind
 _log = logging.getLogger(__name__)
 
 SERVICE_NAMES = tuple(service.full_name for service in SERVICES)
+TABLE = rules(SERVICES)
 
 
 def version() -> str:
@@ -136,6 +139,7 @@ class Rooms:
     clock: ProcessClock
     engines: Engines
     endings: Endings
+    meters: Meters
     readiness: Readiness
     mint: Mint
     admin: AdminToken
@@ -173,6 +177,7 @@ async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
         clock=clock,
         engines=engines,
         endings=Endings(clock.now_unix_s, config.connection_age_s),
+        meters=Meters(TABLE, MemoryLimits(), config.rate_limiter_default_limit, Clock(time.monotonic_ns)),
         readiness=Readiness(lambda: journal.space().state is not SpaceState.READ_ONLY),
         mint=mint,
         admin=AdminToken(config.data_dir, ring, mint.birth),
@@ -193,8 +198,9 @@ def _connections(config: Config) -> Connections:
 
 def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
     circumstances = Circumstances(
-        table=rules(SERVICES),
+        table=TABLE,
         authenticator=rooms.authenticator,
+        meters=rooms.meters,
         endings=rooms.endings,
         now_unix_s=rooms.clock.now_unix_s,
         monotonic_s=time.monotonic,

@@ -22,6 +22,7 @@ from vsm.v1 import (
     system_pb2_grpc,
 )
 
+from vsm_server.limits.memory import MemoryLimits
 from vsm_server.model.revocations import Revocations
 from vsm_server.refusal import not_found
 from vsm_server.rpc import caller
@@ -29,6 +30,7 @@ from vsm_server.rpc.chain import Chain
 from vsm_server.rpc.crowd import Crowd
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.errors import StreamEnded
+from vsm_server.rpc.limit_stage import Clock, Meters
 from vsm_server.rpc.method import Circumstances
 from vsm_server.rpc.server import SERVICES
 from vsm_server.security.access import rules
@@ -157,6 +159,7 @@ async def probe(unary_max_s: float = 30.0, furnish: Callable[[grpc.aio.Server], 
         Circumstances(
             table=rules(SERVICES),
             authenticator=Authenticator(verifier, lambda: revocations),
+            meters=Meters(rules(SERVICES), MemoryLimits(), 1_000, Clock(time.monotonic_ns)),
             endings=endings,
             now_unix_s=time.time,
             monotonic_s=time.monotonic,

@@ -31,25 +31,26 @@ OK = grpc.StatusCode.OK
 
 
 class _Requests:
-    """A client's stream, each message read and checked before the handler sees it."""
+    """A client's stream, each message read and checked before the handler sees it; those behind the first wait for their rate."""
 
-    def __init__(self, requests: AsyncIterator[bytes], method: Method, caller: Caller) -> None:
+    def __init__(self, requests: AsyncIterator[bytes], method: Method, caller: Caller, peer: str) -> None:
         self._requests = requests
         self._method = method
         self._caller = caller
-        self._read = self._read_first
+        self._peer = peer
+        self._begun = False
+        self._metered = method.meter.applies(caller.identity.zone)
 
     def __aiter__(self) -> "_Requests":
         return self
 
     async def __anext__(self) -> Any:
-        return self._read(await self._requests.__anext__())
-
-    def _read_first(self, raw: bytes) -> Any:
-        self._read = self._read_next
-        return self._method.read_first(raw, self._caller)
-
-    def _read_next(self, raw: bytes) -> Any:
+        raw = await self._requests.__anext__()
+        if not self._begun:
+            self._begun = True
+            return self._method.read_first(raw, self._caller)
+        if self._metered:
+            await self._method.meter.take_message(self._caller.identity, self._peer)
         return self._method.read_next(raw, self._caller)
 
 
@@ -113,7 +114,7 @@ def _stream(method: Method, inner: Handler, *, requests_stream: bool) -> Serve:
     responds = _written(inner) if inspect.isasyncgenfunction(inner) else inner
 
     async def serve(request: Any, context: Context, caller: Caller) -> Any:
-        first = _Requests(request, method, caller) if requests_stream else method.read_first(request, caller)
+        first = _Requests(request, method, caller, context.peer()) if requests_stream else method.read_first(request, caller)
         stream = method.endings.begin(caller, context.peer(), running_task())
         try:
             return await responds(first, context)

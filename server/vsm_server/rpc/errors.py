@@ -130,7 +130,7 @@ def trailers(refusal: Refusal, request_id: str) -> tuple[tuple[str, str | bytes]
 
 
 async def abort(context: Context, refusal: Refusal, request_id: str) -> NoReturn:
-    """End the call with the refusal's status, beside the trailers that it has already. Always raises."""
+    """End the call with the refusal's status and trailers; where it brings none, beside those that the call has. Always raises."""
     code = STATUS_BY_REASON[refusal.reason]
-    given = tuple(context.trailing_metadata() or ())
+    given = refusal.trailers or context.trailing_metadata() or ()
     await context.abort(code, refusal.message[:MESSAGE_LENGTH_MAX], trailing_metadata=(*given, *trailers(refusal, request_id)))

@@ -9,6 +9,7 @@ import protovalidate
 from google.protobuf.message import DecodeError
 
 from vsm_server.refusal import invalid
+from vsm_server.rpc import limit_stage
 from vsm_server.rpc.access_stage import Gate
 from vsm_server.rpc.caller import Caller
 from vsm_server.rpc.conclusion import Conclusion, Lines
@@ -16,6 +17,7 @@ from vsm_server.rpc.crowd import Crowd
 from vsm_server.rpc.deadline_stage import UNARY_DEFAULT_S
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.errors import Context
+from vsm_server.rpc.limit_stage import Meters
 from vsm_server.rpc.validation import refuse_violations
 from vsm_server.security import access
 from vsm_server.security.access import Conduit, Rule
@@ -37,6 +39,7 @@ class Circumstances:
 
     table: dict[str, Rule]
     authenticator: Authenticator
+    meters: Meters
     endings: Endings
     now_unix_s: Callable[[], float]
     monotonic_s: Callable[[], float]
@@ -63,6 +66,7 @@ class Method:
         self.unary_max_s = around.unary_max_s
         self.calls = around.calls.method(path)
         self.conclusion = Conclusion(self.rule, self.calls, around.denials, around.lines, around.new_id)
+        self.meter = around.meters.of(self.rule)
         self._parse = parse
         self._validator = validator
         self._ours = path in around.table
@@ -70,9 +74,13 @@ class Method:
         self._resource_of: Callable[[Any], str] | None = operator.attrgetter(self.rule.resource) if self.rule.resource else None
 
     def admit(self, context: Context, caller: Caller, authorization: str | None) -> None:
-        """Who calls is known behind this, and may call the method at all."""
-        caller.identity = self.gate.identify(context, authorization)
-        self.gate.refuse(context, caller.identity)
+        """Who calls is known behind this, may call the method at all, and at this rate."""
+        caller.identity = identity = self.gate.identify(context, authorization)
+        self.gate.refuse(context, identity)
+        if self.meter.applies(identity.zone):
+            verdict = self.meter.take(identity, context.peer())
+            if verdict is not None:
+                context.set_trailing_metadata(limit_stage.trailers(verdict))
 
     def read_first(self, raw: bytes, caller: Caller) -> Any:
         """The request; refused when the caller may not touch its resource, or it breaks a rule of the contract."""
