@@ -1,4 +1,4 @@
-"""What of docs/ is made from the code: the tables of bounds, of options, and of metrics."""
+"""What of docs/ is made from the code: the tables of bounds, of options, of rate limits, and of metrics."""
 
 import ast
 import sys
@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prometheus_client.process_collector import ProcessCollector
+from vsm.v1.access_pb2 import ZONE_DMZ, ZONE_PRIVATE, ZONE_PUBLIC
+from vsm.v1.subsystem_pb2 import Subsystem
 
 from tests.errors_page import ERRORS, errors_page
 from vsm_server.config import ENVIRONMENT_PREFIX, OPTIONS
+from vsm_server.rpc.limit_stage import CLASSES, FACTORS, UNCLASSED
 from vsm_server.telemetry.families import FAMILIES
 
 ROOT = Path(__file__).parent.parent
 LIMITS = ROOT / "docs" / "limits.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 ROOMS = (ROOT / "server" / "vsm_server", ROOT / "clients" / "python" / "vsm_client")
+ZONES = (ZONE_PUBLIC, ZONE_DMZ, ZONE_PRIVATE)
 ENDINGS = ("_MAX", "_MIN", "_MAX_S", "_MAX_NS", "_MAX_MS", "_MIN_S", "_MIN_NS", "_MIN_MS", "_KEPT_NS", "_KEPT_S", "KEPT_NS", "IDLE_NS")
 HEAD = """# Limits
 
@@ -66,16 +70,31 @@ def limits_page() -> str:
 
 
 def operations_page() -> str:
-    """docs/operations.md with the tables of options and metrics as they must be."""
-    before, _, rest = OPERATIONS.read_text().partition("<!-- options -->\n")
-    _, _, after = rest.partition("<!-- /options -->\n")
+    """docs/operations.md with its tables as they must be."""
+    page = OPERATIONS.read_text()
+    for name, table in (("options", _options_table()), ("rate limits", _rate_limits_table()), ("metrics", _metrics_table())):
+        before, _, rest = page.partition(f"<!-- {name} -->\n")
+        _, _, after = rest.partition(f"<!-- /{name} -->\n")
+        page = f"{before}<!-- {name} -->\n{table}<!-- /{name} -->\n{after}"
+    return page
+
+
+def _options_table() -> str:
     table = "| option | environment | default | unit | what it does |\n|---|---|---|---|---|\n"
     for option in OPTIONS:
         name = option.name.replace("_", "-")
         table += f"| `--{name}` | `{ENVIRONMENT_PREFIX}{option.name.upper()}` | `{option.default}` | {option.unit} | {option.doc} |\n"
-    before, _, rest = f"{before}<!-- options -->\n{table}<!-- /options -->\n{after}".partition("<!-- metrics -->\n")
-    _, _, after = rest.partition("<!-- /metrics -->\n")
-    return f"{before}<!-- metrics -->\n{_metrics_table()}<!-- /metrics -->\n{after}"
+    return table
+
+
+def _rate_limits_table() -> str:
+    table = "| limit | methods of | PUBLIC | DMZ | PRIVATE |\n|---|---|---|---|---|\n"
+    default = next(option.default for option in OPTIONS if option.name == "rate_limiter_default_limit")
+    of_classes = [(name, Subsystem.Name(one).removeprefix("SUBSYSTEM_"), count) for one, (name, count) in CLASSES.items()]
+    for name, subsystem, count in (*of_classes, (UNCLASSED, "no subsystem", int(default))):
+        public, dmz, private = (f"{count * FACTORS[zone]:,}" if zone in FACTORS else "none" for zone in ZONES)
+        table += f"| `{name}` | {subsystem.replace('_STAR', '*')} | {public} | {dmz} | {private} |\n"
+    return table
 
 
 def _metrics_table() -> str:

@@ -35,6 +35,6 @@ def test_every_bound_says_what_it_bounds() -> None:
     assert [row for row in pages.rows() if row.endswith("|  |\n")] == []
 
 
-def test_options_table_is_fresh() -> None:
-    """docs/operations.md lists every option with its environment variable and default."""
+def test_operations_page_is_fresh() -> None:
+    """docs/operations.md lists every option with its environment variable and default, and every rate limit with its zones."""
     assert pages.OPERATIONS.read_text() == pages.operations_page()
