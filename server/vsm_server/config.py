@@ -152,6 +152,7 @@ class Config:
         "Calls and streams at once on one connection. Near the bound the library refuses some with UNAVAILABLE.",
         _count(1, 100_000),
     )
+    channelz: bool = _option("true", "", "Serve grpc.channelz.v1: what the gRPC library counts of connections and calls.", _flag)
     drain_delay_s: float = _option(
         "0", "s", "Time to serve on after SIGTERM while health says NOT_SERVING, until balancers have seen it, 0 to 600.", _seconds(0, 600)
     )

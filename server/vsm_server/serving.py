@@ -193,6 +193,7 @@ def _connections(config: Config) -> Connections:
         idle_s=config.connection_idle_s,
         count_max=config.connections_max,
         streams_max=config.connection_streams_max,
+        counted=config.channelz,
     )
 
 
@@ -217,7 +218,13 @@ def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
     security_pb2_grpc.add_SecurityServiceServicer_to_server(SecurityServicer(rooms.mint, engines.server, rooms.revoked), server)
     system_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(engines, version(), _dependencies()), server)
     add_health(server, HealthServicer(SERVICE_NAMES, rooms.readiness))
-    add_reflection(server, (*SERVICE_NAMES, health_contract.NAME), (health_contract.POOL, descriptor_pool.Default()))
+    foreign = [health_contract.NAME]
+    if config.channelz:
+        from vsm_server.rpc import channelz  # noqa: PLC0415  who turns it off loads nothing of it
+
+        channelz.add_channelz(server)
+        foreign.append(channelz.NAME)
+    add_reflection(server, (*SERVICE_NAMES, *foreign), (health_contract.POOL, descriptor_pool.Default()))
     return server
 
 

@@ -105,13 +105,18 @@ def test_complete_option_lets_its_callers_in() -> None:
 
 
 def test_unknown_method_lets_nobody_in() -> None:
-    """A method in no table is denied; those of health and reflection are open, and no other foreign one is."""
-    assert rule_of("/grpc.channelz.v1.Channelz/GetServers", TABLE).admission is Admission.NOBODY
-    assert {path.split("/")[1] for path in FOREIGN_RULES} == {
+    """A method in no table is denied; of foreign ones those of health and reflection are open, those of channelz need a scope."""
+    assert rule_of("/grpc.channelz.v1.Channelz/GetSecrets", TABLE).admission is Admission.NOBODY
+    services = {
+        admission: {path.split("/")[1] for path, rule in FOREIGN_RULES.items() if rule.admission is admission} for admission in Admission
+    }
+    assert services[Admission.OPEN] == {
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
     }
+    assert services[Admission.SCOPE] == {"grpc.channelz.v1.Channelz"}
+    assert len(FOREIGN_RULES) == 5 + 7
 
 
 @pytest.mark.parametrize(

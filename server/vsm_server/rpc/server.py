@@ -35,7 +35,7 @@ _NEVER_MS = 2**31 - 1  # what the library takes for infinite
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """What a connection may be and how many there may be. `age_s` and `idle_s` 0: for ever.
+    """What a connection may be and how many there may be. `age_s` and `idle_s` 0: for ever; `counted`: for channelz.
 
     Beyond `count_max` a connection is taken and closed at once; beyond `streams_max` calls wait in the
     client, as HTTP/2 has it; of those that follow each other fast near that bound, the library refuses some (REFUSED_STREAM, UNAVAILABLE).
@@ -45,6 +45,7 @@ class Connections:
     idle_s: float
     count_max: int
     streams_max: int
+    counted: bool = False
     handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S
 
 
@@ -73,6 +74,7 @@ def connection_options(connections: Connections) -> tuple[tuple[str, int], ...]:
         ("grpc.max_connection_idle_ms", _milliseconds(connections.idle_s)),
         ("grpc.max_allowed_incoming_connections", connections.count_max),
         ("grpc.max_concurrent_streams", connections.streams_max),
+        ("grpc.enable_channelz", int(connections.counted)),
         ("grpc.server_handshake_timeout_ms", _milliseconds(connections.handshake_timeout_s)),
     )
 

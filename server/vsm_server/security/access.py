@@ -83,6 +83,18 @@ FOREIGN_RULES = {
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     )
+} | {
+    # Addresses of all who call, and how they do: for the eyes of operators.
+    method: Rule(method, Admission.SCOPE, scope="telemetry.read", zone=access_pb2.ZONE_PRIVATE)
+    for method in (
+        "/grpc.channelz.v1.Channelz/GetTopChannels",
+        "/grpc.channelz.v1.Channelz/GetServers",
+        "/grpc.channelz.v1.Channelz/GetServer",
+        "/grpc.channelz.v1.Channelz/GetServerSockets",
+        "/grpc.channelz.v1.Channelz/GetChannel",
+        "/grpc.channelz.v1.Channelz/GetSubchannel",
+        "/grpc.channelz.v1.Channelz/GetSocket",
+    )
 }
 
 
