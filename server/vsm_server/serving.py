@@ -228,14 +228,19 @@ def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
     return server
 
 
+def _tell_broken(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (problem := task.exception()) is not None:
+        _log.error("kept work broke", exc_info=problem, extra={"work": str(task.get_coro())})
+
+
 def _keep(work: Coroutine[Any, Any, None], stack: AsyncExitStack) -> None:
-    """Does work that has no end of its own until the server goes."""
+    """Does work that has no end of its own until the server goes. What breaks it is told at once, and breaks nothing else."""
     keeping = asyncio.create_task(work)
+    keeping.add_done_callback(_tell_broken)
 
     async def stop() -> None:
         keeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeping
+        await asyncio.wait([keeping])
 
     stack.push_async_callback(stop)
 
