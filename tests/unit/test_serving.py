@@ -11,7 +11,7 @@ from vsm_server import serving
 
 async def test_kept_work_that_breaks_is_told_and_breaks_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     """Work that was to go on for ever and fails leaves a line in the log, and the server goes on and ends in order."""
-    ended = []
+    ended: list[str] = []
 
     async def breaking() -> None:
         raise OSError("no room")
