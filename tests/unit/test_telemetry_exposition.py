@@ -19,11 +19,12 @@ from vsm_server.engine import snapshots
 from vsm_server.refusal import Refusal, not_found
 from vsm_server.telemetry import families
 from vsm_server.telemetry.calls import DURATION_BOUNDS_S, SIZE_BOUNDS_BYTES, Calls, Uncounted
-from vsm_server.telemetry.exposition import Exposition, metrics
+from vsm_server.telemetry.exposition import Exposition
 from vsm_server.telemetry.families import FAMILIES, Buckets, Family, Sample
 from vsm_server.telemetry.fleet import Fleet
 from vsm_server.telemetry.loop import LoopLag
 from vsm_server.telemetry.sources import HOLD_MAX_NS, Source, Sources
+from vsm_server.telemetry.text import Text
 
 PATH = "/vsm.v1.SystemService/GetStatus"
 METHOD = PATH.removeprefix("/")
@@ -177,7 +178,9 @@ async def test_what_has_no_value_is_absent() -> None:
     sources.add(LoopLag(lambda: 5).samples)
     async with running() as bench:
         sources.add(Fleet(lambda: [bench.engine], bench.clock).samples)
-        names = {sample.family.name for sample in await sources.gather()}
+        samples: list[Sample] = []
+        await sources.gather(samples.extend, sources.hold())
+    names = {sample.family.name for sample in samples}
     assert not names & {
         "vsm_snapshot_age_seconds",
         "vsm_event_loop_lag_seconds",
@@ -255,14 +258,37 @@ async def test_the_loop_goes_on_while_samples_are_gathered() -> None:
 
     sources = Sources(lambda: time_ns)
     sources.add(parts)
-    assert len(await sources.gather()) == 30
+    samples: list[Sample] = []
+    await sources.gather(samples.extend, sources.hold())
+    assert len(samples) == 30
     assert len(turns) >= 25
 
 
 def test_a_sample_is_what_it_was_when_it_was_taken() -> None:
-    """What is counted after the gathering does not get into the page: it is written from copies."""
+    """What is counted after the gathering does not get into a page that is written later."""
     histogram = Histogram((1.0,))
     sample = Sample(families.LOOP_LAG, (), Buckets.of(histogram))
     histogram.observe(0.5)
-    (metric,) = metrics([sample])
-    assert [one.value for one in metric.samples] == [0, 0, 0, 0]
+    assert set(_values(read_text(_written([sample]))).values()) == {0}
+
+
+def _written(samples: list[Sample], *, openmetrics: bool = False) -> str:
+    text = Text(openmetrics=openmetrics)
+    text.add(samples)
+    return b"".join(text.chunks()).decode()
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_words_of_labels_are_escaped(openmetrics: bool) -> None:
+    """Quotes, backslashes and line ends in a label's value come back as they were."""
+    word = 'a "quoted" \\ word\nand more \\n'
+    page = _written([Sample(families.DISK_STATE, (word,), 1.0)], openmetrics=openmetrics)
+    found = _openmetrics(f"{page}# EOF\n") if openmetrics else read_text(page)
+    assert _values(found) == {_key("vsm_disk_state", state=word): 1}
+
+
+def test_numbers_come_back_as_they_were() -> None:
+    """Small, large and negative values lose nothing on their way."""
+    samples = [Sample(families.WATCHERS, (str(value),), value) for value in (0, 3, -0.25, 1e-9, 1.5e300, 2**53, 0.1 + 0.2)]
+    read = _values(read_text(_written(samples)))
+    assert {float(dict(labels)["system"]): value for (_, labels), value in read.items()} == {value: value for _, _, value in samples}

@@ -7,7 +7,21 @@ from vsm_server.telemetry.families import Family, Sample
 
 # Samples in parts: the loop may go on between two, so that each is of one moment and what it is made of may change behind it.
 Source = Callable[[], Iterable[Sequence[Sample]]]
-HOLD_MAX_NS = 2_000_000  # that the gathering of samples holds the loop, but for the part that it is at
+HOLD_MAX_NS = 1_000_000  # that the gathering of samples holds the loop, but for the part that it is at
+
+
+class Hold:
+    """Long work on the loop, cut into pieces."""
+
+    def __init__(self, monotonic_ns: Callable[[], int]) -> None:
+        self._monotonic_ns = monotonic_ns
+        self._begin_ns = monotonic_ns()
+
+    async def pause(self) -> None:
+        """Lets others run when the loop was held for HOLD_MAX_NS."""
+        if self._monotonic_ns() - self._begin_ns > HOLD_MAX_NS:
+            await asyncio.sleep(0)
+            self._begin_ns = self._monotonic_ns()
 
 
 class Sources:
@@ -31,14 +45,13 @@ class Sources:
 
         self.add(source)
 
-    async def gather(self) -> list[Sample]:
-        """All samples of now."""
-        samples: list[Sample] = []
-        begin_ns = self._monotonic_ns()
+    def hold(self) -> Hold:
+        """Begins to hold the loop."""
+        return Hold(self._monotonic_ns)
+
+    async def gather(self, take: Callable[[Sequence[Sample]], None], hold: Hold) -> None:
+        """Hands over all samples of now, part by part."""
         for source in self._sources:
             for part in source():
-                samples += part
-                if self._monotonic_ns() - begin_ns > HOLD_MAX_NS:
-                    await asyncio.sleep(0)
-                    begin_ns = self._monotonic_ns()
-        return samples
+                take(part)
+                await hold.pause()
