@@ -16,6 +16,7 @@ ENVIRONMENT_PREFIX = "VSM_"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 HIDDEN = "(hidden)"  # instead of a secret
+_SYSTEM = re.compile("systems/[a-z0-9][a-z0-9-]{0,62}")
 _PORT_MAX = 65_535  # a TCP port
 _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")
 
@@ -100,6 +101,12 @@ def _count(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _system(text: str) -> str:
+    if _SYSTEM.fullmatch(text):
+        return text
+    raise ValueError("systems/ and 1 to 63 of a-z, 0-9 and '-', the first no '-'")
+
+
 def _option(default: str, unit: str, doc: str, parse: Callable[[str], Any], *, secret: bool = False) -> Any:
     """A field of Config. What is secret is never shown; a path to a secret is none."""
     metadata = {"default": default, "unit": unit, "doc": doc, "parse": parse, "secret": secret}
@@ -130,6 +137,13 @@ class Config:
         "", "name", "Of those clients, let in only the ones with a SPIFFE id of this trust domain.", _trust_domain
     )
     insecure: bool = _option("false", "", "Allow plain text on addresses that other machines reach.", _flag)
+    security_system: str = _option(
+        "systems/default",
+        "systems/SYSTEM",
+        "System told of refused calls and attacks, by events and signals; where it does not exist, the server's own log alone is.",
+        _system,
+    )
+    detect_replay: bool = _option("false", "", "Raise a signal when one token comes from two hosts within 60 s.", _flag)
     log_level: str = _option("info", "word", "From which level on to log.", _one_of("debug", "info", "warning", "error"))
     rate_limiter_default_limit: int = _option(
         "1000",

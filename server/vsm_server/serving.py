@@ -29,6 +29,7 @@ from vsm_server.journal.sqlite import SqliteJournal
 from vsm_server.limits.memory import MemoryLimits
 from vsm_server.rpc import health_contract
 from vsm_server.rpc.algedonic import AlgedonicServicer
+from vsm_server.rpc.bulletins import Bulletins, Gathered
 from vsm_server.rpc.chain import Chain
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.health import HealthServicer, Phase, Readiness, add_health
@@ -45,10 +46,12 @@ from vsm_server.security.access import FOREIGN_RULES, rules
 from vsm_server.security.admin import AdminToken
 from vsm_server.security.authentication import Authenticator
 from vsm_server.security.certificates import Certificates
+from vsm_server.security.denials import Denials
 from vsm_server.security.key_ring import KeyFollower, KeyRing
 from vsm_server.security.keys import SigningKey
 from vsm_server.security.private_file import make_private_dir
 from vsm_server.security.rotation import Keys
+from vsm_server.security.sightings import Sightings
 from vsm_server.security.tokens import Verifier
 from vsm_server.telemetry import families
 from vsm_server.telemetry.calls import Calls, Uncounted
@@ -146,6 +149,7 @@ class Rooms:
     authenticator: Authenticator
     calls: Calls
     sources: Sources
+    denials: Denials
 
     def revoked(self) -> None:
         """A revocation is durable: end what it hits."""
@@ -181,9 +185,14 @@ async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
         readiness=Readiness(lambda: journal.space().state is not SpaceState.READ_ONLY),
         mint=mint,
         admin=AdminToken(config.data_dir, ring, mint.birth),
-        authenticator=Authenticator(Verifier(ring.trusted), lambda: engines.server.state.revocations),
+        authenticator=Authenticator(
+            Verifier(ring.trusted),
+            lambda: engines.server.state.revocations,
+            sightings=Sightings(detect_replay=config.detect_replay),
+        ),
         calls=Calls([*rules(SERVICES), *FOREIGN_RULES]) if config.telemetry_enabled else Uncounted(),
         sources=sources,
+        denials=Denials(),
     )
 
 
@@ -209,6 +218,7 @@ def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
         calls=rooms.calls,
         unary_max_s=config.call_deadline_s,
         trust_domain=config.tls_trust_domain,
+        denials=rooms.denials,
     )
     server = make_server([Chain(circumstances)], _connections(config))
     engines = rooms.engines
@@ -267,6 +277,14 @@ def _metrics(config: Config, rooms: Rooms, certificates: Certificates | None, st
     return Exposition(sources, version()).page
 
 
+async def _keep_telling(config: Config, rooms: Rooms, stack: AsyncExitStack) -> None:
+    gathered = Gathered(rooms.denials, rooms.authenticator.sightings)
+    bulletins = Bulletins(rooms.engines, gathered, config.security_system, _new_id, _report)
+    await bulletins.start()
+    stack.push_async_callback(bulletins.finish)
+    _keep(bulletins.run(), stack)
+
+
 @contextlib.contextmanager
 def _naming(address: Address) -> Iterator[None]:
     """An address that cannot be had is named in the error."""
@@ -301,6 +319,7 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
         if certificates is not None:
             _keep(certificates.follow(), stack)
         _keep(rooms.readiness.keep_looking(), stack)
+        await _keep_telling(config, rooms, stack)
         stack.push_async_callback(web.close)
         await web.start()
         stack.push_async_callback(server.stop, config.drain_grace_s)

@@ -28,8 +28,7 @@ from vsm_server.operators.batch import read_batch
 
 DIRECTORY = Path(__file__).parent / "data" / "release-0.1"
 EXPECTED = DIRECTORY / "expected.json"
-# All that this release writes: refusals are not gathered yet.
-BODIES = {field.name for field in log_pb2.Fact.DESCRIPTOR.oneofs_by_name["body"].fields} - {"access_denied"}
+BODIES = {field.name for field in log_pb2.Fact.DESCRIPTOR.oneofs_by_name["body"].fields}
 BEGAN_NS = 1_700_000_000_000_000_000
 SECOND_NS = 1_000_000_000
 UNIT = f"{DEFAULT_SYSTEM}/units/web-1"
@@ -122,6 +121,8 @@ async def _live(engines: Engines, clock: SetClock) -> None:
     await engines.server.submit(ParseDict(named, system_pb2.UpdateSystemRequest()), Call("alice"))
     revoked = {"revocation": {"subject": "mallory"}}
     await engines.server.submit(ParseDict(revoked, security_pb2.RevokeTokenRequest()), Call("alice"))
+    denial = {"peer": "203.0.113.7", "method": "/vsm.v1.SystemService/GetStatus", "reason": "ERROR_REASON_TOKEN_INVALID", "count": 25}
+    await engines.server.submit(ParseDict({"denials": [denial]}, log_pb2.AccessDenied()), Call(request_id="denials-1"))
     await engines.create(ParseDict({"system": {"name": "systems/gone"}}, system_pb2.CreateSystemRequest()), Call("alice"))
     await engines.delete(system_pb2.DeleteSystemRequest(name="systems/gone"), Call("alice"))
 

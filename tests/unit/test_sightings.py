@@ -23,8 +23,8 @@ def test_three_zones_within_a_tenth_of_a_second_are_a_hop() -> None:
     assert not sightings
     sightings.see("web-1", ZONE_DMZ, 10.09)
     assert sightings
-    assert sightings.take() == ([HOP], 0)
-    assert sightings.take() == ([], 0)
+    assert sightings.take() == ([HOP], {})
+    assert sightings.take() == ([], {})
 
 
 def test_three_zones_in_more_time_are_none() -> None:
@@ -45,7 +45,7 @@ def test_hop_of_a_subject_is_told_once_a_minute() -> None:
     for number in range(int(QUIET_S * 2) - 1):
         hop(sightings, "web-1", 100.0 + number)
     hop(sightings, "web-2", 101.0)
-    assert sightings.take() == ([HOP, HOP, Sighting(ZONE_HOPPING, "web-2")], 0)
+    assert sightings.take() == ([HOP, HOP, Sighting(ZONE_HOPPING, "web-2")], {})
 
 
 def test_subjects_are_forgotten_by_age() -> None:
@@ -53,7 +53,7 @@ def test_subjects_are_forgotten_by_age() -> None:
     sightings = Sightings(subjects_max=2)
     for subject, zone in (("a", 1), ("b", 1), ("a", 2), ("c", 1), ("a", 3), ("b", 2), ("b", 3)):
         sightings.see(subject, ZONES[zone - 1], 10.0)
-    assert sightings.take() == ([Sighting(ZONE_HOPPING, "a")], 0)
+    assert sightings.take() == ([Sighting(ZONE_HOPPING, "a")], {})
 
 
 def test_one_token_from_two_hosts_within_a_minute_is_a_replay() -> None:
@@ -66,7 +66,7 @@ def test_one_token_from_two_hosts_within_a_minute_is_a_replay() -> None:
             Sighting(TOKEN_REPLAY, "web-1", "t-1", "10.0.0.2", "10.0.0.1"),
             Sighting(TOKEN_REPLAY, "web-1", "t-1", "10.0.0.2", "10.0.0.1"),
         ],
-        0,
+        {},
     )
 
 
@@ -84,7 +84,7 @@ def test_tokens_are_forgotten_by_age() -> None:
     sightings = Sightings(detect_replay=True, tokens_max=2)
     for token_id, host in (("a", "1"), ("b", "1"), ("a", "1"), ("c", "1"), ("b", "2"), ("a", "2")):
         sightings.see_host("web-1", token_id, host, 0.0)
-    assert sightings.take() == ([], 0)
+    assert sightings.take() == ([], {})
 
 
 def test_what_is_told_is_bounded() -> None:
@@ -93,4 +93,4 @@ def test_what_is_told_is_bounded() -> None:
     for number in range(TOLD_MAX + 7):
         hop(sightings, f"s-{number}", 10.0)
     told, more = sightings.take()
-    assert (len(told), more) == (TOLD_MAX, 7)
+    assert (len(told), more) == (TOLD_MAX, {ZONE_HOPPING: 7})

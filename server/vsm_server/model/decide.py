@@ -86,6 +86,7 @@ _DECIDE: dict[type, Callable[[State, Any, Context], list[log.Fact]]] = {
     system_pb2.UpdateSystemRequest: lambda s, c, ctx: systems.update(s.systems, c, ctx),
     system_pb2.DeleteSystemRequest: lambda s, c, ctx: systems.delete(s.systems, c, ctx),
     security_pb2.RevokeTokenRequest: lambda _, c, ctx: revocations.revoke(c, ctx),
+    log.AccessDenied: lambda _, c, __: [log.Fact(access_denied=c)],
     Start: lambda _, c, __: [log.Fact(engine_started=log.EngineStarted(server_version=c.server_version))],
     Tick: _tick,
 }

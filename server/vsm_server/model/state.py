@@ -176,4 +176,5 @@ _EVOLVE: dict[str, Callable[[State, Any, Moment], list[Conclusion] | None]] = {
     "system_deleted": lambda s, fact, _: s.systems.deleted(fact),
     "engine_started": _engine_started,
     "token_revoked": lambda s, fact, _: s.revocations.add(fact),
+    "access_denied": lambda *_: None,
 }

@@ -10,11 +10,11 @@ from vsm.v1 import access_pb2
 from vsm_server.refusal import Refusal
 from vsm_server.rpc.caller import NOBODY
 from vsm_server.rpc.errors import Context
+from vsm_server.rpc.peer import host as host_of
 from vsm_server.security import access
 from vsm_server.security.access import Admission, Conduit, Rule
 from vsm_server.security.authentication import Authenticator
 from vsm_server.security.identity import Identity
-from vsm_server.security.peers import host_of
 from vsm_server.security.tokens import invalid
 
 # As grpc has it: of the channel, and of the peer's certificate.

@@ -39,7 +39,7 @@ class Sightings:
         self._zones: OrderedDict[str, list[float]] = OrderedDict()
         self._hosts: OrderedDict[str, tuple[str, float, float]] = OrderedDict()
         self._told: list[Sighting] = []
-        self._untold = 0
+        self._untold: dict[str, int] = {}
 
     def __bool__(self) -> bool:
         """Whether there is anything to take."""
@@ -71,14 +71,14 @@ class Sightings:
         if len(self._hosts) > self._tokens_max:
             self._hosts.popitem(last=False)
 
-    def take(self) -> tuple[list[Sighting], int]:
-        """What was seen since the last taking, at most TOLD_MAX, and how many more there were."""
+    def take(self) -> tuple[list[Sighting], dict[str, int]]:
+        """What was seen since the last taking, at most TOLD_MAX, and how many more of each kind."""
         taken = self._told, self._untold
-        self._told, self._untold = [], 0
+        self._told, self._untold = [], {}
         return taken
 
     def _tell(self, sighting: Sighting) -> None:
         if len(self._told) < TOLD_MAX:
             self._told.append(sighting)
         else:
-            self._untold += 1
+            self._untold[sighting.kind] = self._untold.get(sighting.kind, 0) + 1
