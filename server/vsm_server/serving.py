@@ -269,6 +269,7 @@ def _metrics(config: Config, rooms: Rooms, certificates: Certificates | None, st
     lag, sources = LoopLag(time.monotonic_ns), rooms.sources
     _keep(lag.measure(), stack)
     sources.add(rooms.calls.samples)
+    sources.add(rooms.meters.samples)
     sources.add(Fleet(rooms.engines.all, rooms.clock).samples)
     sources.add(lag.samples)
     sources.add_value(families.STREAMS_OPEN, rooms.endings.__len__)

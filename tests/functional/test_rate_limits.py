@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+import urllib.request
 from collections.abc import Awaitable
 
 import grpc
@@ -10,7 +11,7 @@ from google.rpc import error_details_pb2, status_pb2
 from vsm.v1.access_pb2 import ZONE_DMZ, ZONE_PUBLIC
 from vsm.v1.security_pb2 import GetKeysRequest, WhoAmIRequest
 
-from tests.functional.conftest import ServerFactory
+from tests.functional.conftest import Server, ServerFactory
 from tests.functional.signals_over_wire import cry, pain
 from tests.functional.test_stream_events import acknowledged, batches, opened, send
 from tests.functional.wire import CALL_TIMEOUT_S, Refused, Wire, read_refusal
@@ -23,6 +24,13 @@ async def standing(caller: Wire) -> dict[str, str | bytes]:
     call = caller.security.WhoAmI(WhoAmIRequest(), metadata=caller.metadata, timeout=CALL_TIMEOUT_S)
     await call
     return dict(await call.trailing_metadata() or ())
+
+
+def metrics(server: Server) -> dict[str, float]:
+    """The page of metrics, by series as written."""
+    with urllib.request.urlopen(f"http://{server.http_address}/metrics", timeout=CALL_TIMEOUT_S) as page:
+        lines = [line.rpartition(" ") for line in page.read().decode().splitlines() if not line.startswith("#")]
+    return {series: float(value) for series, _, value in lines}
 
 
 async def outcomes(*calls: Awaitable[object]) -> tuple[int, list[Refused]]:
@@ -104,6 +112,18 @@ async def test_without_a_token_the_address_is_limited(server_factory: ServerFact
         assert {(one.reason, one.about["limit"]) for one in refused} == {("RATE_LIMITED", "s5_policy")}
         holder = Wire(two, server.token)
         assert (await holder.ask(holder.security.GetKeys, GetKeysRequest())).jwks_json
+
+
+async def test_refusals_are_counted(server_factory: ServerFactory) -> None:
+    """Calls allowed and refused are in the page of metrics by their limit, and the callers that are remembered."""
+    server = server_factory()
+    async with server.channel() as channel:
+        vsm = Wire(channel, server.token)
+        passed, refused = await exhausted(await vsm.narrowed(zone=ZONE_PUBLIC))
+    told = await asyncio.to_thread(metrics, server)
+    assert told['vsm_rate_limit_calls_total{limit="s5_policy",outcome="allowed"}'] == passed
+    assert told['vsm_rate_limit_calls_total{limit="s5_policy",outcome="refused"}'] == len(refused)
+    assert told["vsm_rate_limit_keys"] == 1
 
 
 async def test_messages_of_a_stream_wait_for_room(vsm: Wire, parent: str) -> None:

@@ -16,7 +16,9 @@ from vsm.v1 import algedonic_pb2
 from tests.unit.scene import ANN, SYSTEM, answer, batch_of, create, event, register, running, scream, seeing
 from vsm_server.algorithms.histogram import Histogram
 from vsm_server.engine import snapshots
+from vsm_server.limits.memory import MemoryLimits
 from vsm_server.refusal import Refusal, not_found
+from vsm_server.rpc.limit_stage import Clock, Meters
 from vsm_server.telemetry import families
 from vsm_server.telemetry.calls import DURATION_BOUNDS_S, SIZE_BOUNDS_BYTES, Calls, Uncounted
 from vsm_server.telemetry.exposition import Exposition
@@ -129,7 +131,9 @@ async def _busy_scene() -> str:
             measuring.cancel()
             calls = Calls([PATH])
             calls.method("/alice").refused("RATE_LIMITED")
-            return await _page(calls.samples, Fleet(lambda: [engine], bench.clock).samples, lag.samples, accept=OPENMETRICS)
+            meters = Meters({}, MemoryLimits(), 1_000, Clock(lambda: 0))
+            sources = (calls.samples, meters.samples, Fleet(lambda: [engine], bench.clock).samples, lag.samples)
+            return await _page(*sources, accept=OPENMETRICS)
 
 
 async def test_all_families_keep_the_rules_of_openmetrics() -> None:
@@ -214,6 +218,7 @@ def test_no_label_is_for_a_caller() -> None:
         "pattern",
         "severity",
         "level",
+        "limit",
         "state",
     }
     assert {label for family in FAMILIES for label in family.labels} == allowed

@@ -13,6 +13,8 @@ from vsm_server.refusal import Refusal
 from vsm_server.rpc import peer as peers
 from vsm_server.security.access import Rule
 from vsm_server.security.identity import Identity
+from vsm_server.telemetry import families
+from vsm_server.telemetry.families import Sample
 
 # Longest that a message of a client's stream waits for room; then the stream is ended.
 WAIT_MAX_S = 10.0
@@ -198,6 +200,21 @@ class Meters:
         self.tallies = {name: Tally() for name in self._per_minute}
         for rule in rules.values():
             self.of(rule)
+
+    def samples(self) -> list[list[Sample]]:
+        """What was counted, by limit."""
+        counted = [
+            Sample(family, labels, value)
+            for name, tally in self.tallies.items()
+            for family, labels, value in (
+                (families.RATE_LIMIT_CALLS, (name, "allowed"), tally.allowed),
+                (families.RATE_LIMIT_CALLS, (name, "refused"), tally.refused),
+                (families.RATE_LIMIT_WAITS, (name,), tally.waited),
+            )
+        ]
+        held = self.limits.figures()
+        dropped = families.by_label(families.RATE_LIMIT_DROPS, [("idle", held.idle), ("pushed_out", held.pushed_out)])
+        return [counted, [Sample(families.RATE_LIMIT_KEYS, (), held.keys), *dropped]]
 
     def of(self, rule: Rule) -> Meter:
         """A meter for the method of the rule."""

@@ -84,6 +84,15 @@ CALL_RECEIVED = _histogram(
 CALL_REFUSALS = _counter("vsm_call_refusals_total", "method reason", "Calls that were refused, by the reason told.")
 STREAMS_OPEN = _gauge("vsm_streams_open", "", "Streams that are open, watches included.")
 
+RATE_LIMIT_CALLS = _counter(
+    "vsm_rate_limit_calls_total", "limit outcome", "Calls and messages of streams under a rate limit: allowed or refused."
+)
+RATE_LIMIT_WAITS = _counter("vsm_rate_limit_waits_total", "limit", "Messages of streams that were allowed after they had waited for room.")
+RATE_LIMIT_KEYS = _gauge("vsm_rate_limit_keys", "", "Callers, by limit and zone, whose use is remembered.")
+RATE_LIMIT_DROPS = _counter(
+    "vsm_rate_limit_drops_total", "reason", "Keys dropped: idle, as good as new; pushed_out, to make room for others."
+)
+
 LOOP_LAG = _histogram("vsm_event_loop_lag_seconds", "", "How late the event loop came back to a task that wanted to run.")
 LOOP_LAG_AGE = _gauge("vsm_event_loop_lag_sample_age_seconds", "", "Since the event loop's lag was measured last.", "seconds")
 
