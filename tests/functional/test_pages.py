@@ -7,20 +7,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.functional.certificates import Authority
 from tests.functional.conftest import ServerFactory
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 BIN = Path(sys.executable).parent
+KNOWN = ["tokens", "rotate-key", "rotate-key", "serve", "status", "backup", "restore"]
 
 
 async def test_the_commands_of_the_page_work(server_factory: ServerFactory, tmp_path: Path) -> None:
-    """Issuing a narrow token, backing up and restoring as the page says: each exits 0."""
+    """Issuing a narrow token, rotating keys, serving by TLS, backing up and restoring as the page says: each exits 0, or serves."""
     server = server_factory()
     commands = [shlex.split(line, comments=True) for line in re.findall(r"^\$ (.*)$", PAGE.read_text(), re.MULTILINE)]
-    assert [command[0] for command in commands] == ["vsm", "vsm-server", "vsm-server"]
-    words = {"data": str(server.data_dir), "backup.sqlite3": str(tmp_path / "backup.sqlite3"), "fresh": str(tmp_path / "fresh")}
-    own = ["--server", server.grpc_address, "--token-file", str(server.data_dir / "admin.token")]
+    assert [next(word for word in command[1:] if word in KNOWN) for command in commands] == KNOWN
+    authority = Authority()
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    authority.server().write(tmp_path, "server")
+    words = {name: str(tmp_path / name) for name in ("backup.sqlite3", "fresh", "ca.pem", "server.pem", "server.key")}
+    words |= {"data": str(server.data_dir), "0.0.0.0:50051": "0.0.0.0:0", "0.0.0.0:4000": "0.0.0.0:0"}
     for name, *rest in commands:
-        line = [str(BIN / name), *(words.get(word, word) for word in rest), *(own if name == "vsm" else [])]
+        told = [words.get(word, word) for word in rest]
+        if rest[0] == "serve":
+            server = server_factory(*told[1:], data_dir=tmp_path / "by-tls")
+            continue
+        host = f"localhost:{server.grpc_address.rpartition(':')[2]}"
+        own = ["--server", host, "--token-file", str(server.data_dir / "admin.token")] if name == "vsm" else []
+        line = [str(BIN / name), *told, *own]
         done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, (line, done.stderr)
