@@ -1,4 +1,4 @@
-"""What of docs/ is made from the code: the tables of bounds, of options, of rate limits, and of metrics."""
+"""What of docs/ is made from the code: the tables of bounds, of options, of clients' settings, of rate limits, and of metrics."""
 
 import ast
 import sys
@@ -10,6 +10,7 @@ from vsm.v1.access_pb2 import ZONE_DMZ, ZONE_PRIVATE, ZONE_PUBLIC
 from vsm.v1.subsystem_pb2 import Subsystem
 
 from tests.errors_page import ERRORS, errors_page
+from tests.settings_page import SERVICE_CONFIG, service_config, settings_table
 from vsm_server.config import ENVIRONMENT_PREFIX, OPTIONS
 from vsm_server.rpc.limit_stage import CLASSES, FACTORS, UNCLASSED
 from vsm_server.telemetry.families import FAMILIES
@@ -72,7 +73,13 @@ def limits_page() -> str:
 def operations_page() -> str:
     """docs/operations.md with its tables as they must be."""
     page = OPERATIONS.read_text()
-    for name, table in (("options", _options_table()), ("rate limits", _rate_limits_table()), ("metrics", _metrics_table())):
+    tables = {
+        "options": _options_table(),
+        "client settings": settings_table(),
+        "rate limits": _rate_limits_table(),
+        "metrics": _metrics_table(),
+    }
+    for name, table in tables.items():
         before, _, rest = page.partition(f"<!-- {name} -->\n")
         _, _, after = rest.partition(f"<!-- /{name} -->\n")
         page = f"{before}<!-- {name} -->\n{table}<!-- /{name} -->\n{after}"
@@ -114,4 +121,5 @@ if __name__ == "__main__":
     ERRORS.write_text(errors_page())
     LIMITS.write_text(limits_page())
     OPERATIONS.write_text(operations_page())
-    sys.stdout.write("docs/errors.md docs/limits.md docs/operations.md\n")
+    SERVICE_CONFIG.write_text(service_config())
+    sys.stdout.write("docs/errors.md docs/limits.md docs/operations.md clients/service-config.json\n")

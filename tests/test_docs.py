@@ -1,8 +1,12 @@
 """The pages under docs/ say what the code says; `make docs` writes them anew."""
 
+import json
+
 from vsm.v1 import errors_pb2
 
-from tests import errors_page, pages
+from tests import errors_page, pages, settings_page
+from vsm_client import channel
+from vsm_server.rpc import server
 from vsm_server.rpc.errors import STATUS_BY_REASON
 
 
@@ -38,3 +42,16 @@ def test_every_bound_says_what_it_bounds() -> None:
 def test_operations_page_is_fresh() -> None:
     """docs/operations.md lists every option with its environment variable and default, and every rate limit with its zones."""
     assert pages.OPERATIONS.read_text() == pages.operations_page()
+
+
+def test_service_config_is_fresh() -> None:
+    """clients/service-config.json is what the Python client uses."""
+    assert settings_page.SERVICE_CONFIG.read_text() == settings_page.service_config()
+
+
+def test_published_settings_suit_the_server() -> None:
+    """A client that follows the published settings pings no more often than the server allows, and takes each message that it sends."""
+    assert channel.KEEPALIVE_TIME_MS >= 2 * server.PING_INTERVAL_MIN_MS
+    assert channel.MESSAGE_BYTES_MAX >= server.MESSAGE_LENGTH_MAX
+    (method,) = json.loads(channel.SERVICE_CONFIG)["methodConfig"]
+    assert (method["name"], method["retryPolicy"]["retryableStatusCodes"]) == ([{}], ["UNAVAILABLE"])

@@ -10,14 +10,14 @@ from google.protobuf.message import Message
 from vsm_client.errors import VsmError, from_rpc
 from vsm_client.tokens import TokenSource
 
-# The server allows a ping each 10 s.
+# The server allows a ping each 10 s. These settings are published in docs/operations.md and clients/service-config.json.
 KEEPALIVE_TIME_MS = 20_000
 KEEPALIVE_TIMEOUT_MS = 10_000
 RECONNECT_MS_MAX = 5_000  # between two tries to connect
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # a message, either way
 
 # UNAVAILABLE alone says that nothing was done, or that doing it again is safe; a push-back of the server goes before these times.
-_SERVICE_CONFIG = json.dumps(
+SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
             {
@@ -35,7 +35,7 @@ _SERVICE_CONFIG = json.dumps(
 )
 
 OPTIONS: tuple[tuple[str, Any], ...] = (
-    ("grpc.service_config", _SERVICE_CONFIG),
+    ("grpc.service_config", SERVICE_CONFIG),
     ("grpc.enable_retries", 1),
     ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
