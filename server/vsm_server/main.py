@@ -20,7 +20,6 @@ from vsm_server.logs import log_to
 from vsm_server.security import rotation
 from vsm_server.security.certificates import CertificateUnusable
 from vsm_server.security.keys import KeyUnusable
-from vsm_server.serving import draw_uid, serve, version
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +36,10 @@ def _announce(line: Mapping[str, str]) -> None:
 
 
 def _run_serve(config: Config, _: argparse.Namespace) -> None:
+    # The library writes lines of its own about peers that break off, unless it is told before it is loaded.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    from vsm_server.serving import serve  # noqa: PLC0415  see above; and no other command needs it
+
     # The loop and the journal's threads share one interpreter: a thread that waits for it longer holds up every commit.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -49,6 +52,8 @@ def _run_backup(config: Config, arguments: argparse.Namespace) -> None:
 
 
 def _run_restore(config: Config, arguments: argparse.Namespace) -> None:
+    from vsm_server.serving import draw_uid  # noqa: PLC0415  loads all that serves
+
     copies.restore(Path(arguments.file), config.data_dir, lambda _done, _all: None, draw_uid)
     _log.info("backup restored", extra={"data_dir": str(config.data_dir)})
 
@@ -66,6 +71,8 @@ def _run_config(_: Config, arguments: argparse.Namespace) -> None:
 
 
 def _run_version(_: Config, __: argparse.Namespace) -> None:
+    from vsm_server.serving import version  # noqa: PLC0415  loads all that serves
+
     sys.stdout.write(f"vsm-server {version()}\n")
 
 

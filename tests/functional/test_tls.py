@@ -67,8 +67,8 @@ def page(server: Server, authority: Authority, path: str = "/healthz") -> str:
 
 
 def told(server: Server, name: str) -> list[dict[str, Any]]:
-    """Lines of the server's log that have this event."""
-    lines = [json.loads(line) for line in server.stderr.read_text().splitlines() if line.startswith("{")]
+    """Lines of the server's log that have this event; every line is JSON, whatever peers do."""
+    lines = [json.loads(line) for line in server.stderr.read_text().splitlines()]
     return [line for line in lines if line["event"] == name]
 
 
@@ -197,6 +197,7 @@ async def test_clients_must_show_a_certificate_of_the_authority(server_factory: 
     assert not await reaches(server, authority, Authority().client())
     assert not await reaches(server, authority, authority.client(days=-1))
     assert page(server, authority) == "alive\n"
+    assert len(told(server, "serving")) == 1
 
 
 async def test_authority_of_clients_is_changed_without_a_restart(server_factory: ServerFactory, tmp_path: Path) -> None:
