@@ -31,6 +31,7 @@ from vsm_server.rpc import health_contract
 from vsm_server.rpc.algedonic import AlgedonicServicer
 from vsm_server.rpc.bulletins import Bulletins, Gathered
 from vsm_server.rpc.chain import Chain
+from vsm_server.rpc.crowd import Crowd
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.health import HealthServicer, Phase, Readiness, add_health
 from vsm_server.rpc.limit_stage import Clock, Meters
@@ -143,6 +144,7 @@ class Rooms:
     engines: Engines
     endings: Endings
     meters: Meters
+    crowd: Crowd
     readiness: Readiness
     mint: Mint
     admin: AdminToken
@@ -182,6 +184,7 @@ async def _furnish(config: Config, stack: AsyncExitStack) -> Rooms:
         engines=engines,
         endings=Endings(clock.now_unix_s, config.connection_age_s),
         meters=Meters(TABLE, MemoryLimits(), config.rate_limiter_default_limit, Clock(time.monotonic_ns)),
+        crowd=Crowd(),
         readiness=Readiness(lambda: journal.space().state is not SpaceState.READ_ONLY),
         mint=mint,
         admin=AdminToken(config.data_dir, ring, mint.birth),
@@ -211,6 +214,7 @@ def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
         table=TABLE,
         authenticator=rooms.authenticator,
         meters=rooms.meters,
+        crowd=rooms.crowd,
         endings=rooms.endings,
         now_unix_s=rooms.clock.now_unix_s,
         monotonic_s=time.monotonic,
@@ -272,7 +276,14 @@ def _metrics(config: Config, rooms: Rooms, certificates: Certificates | None, st
     sources.add(rooms.meters.samples)
     sources.add(Fleet(rooms.engines.all, rooms.clock).samples)
     sources.add(lag.samples)
-    sources.add_value(families.STREAMS_OPEN, rooms.endings.__len__)
+    for family, read in (
+        (families.STREAMS_OPEN, rooms.endings.__len__),
+        (families.CALLS_IN_PROGRESS, lambda: rooms.crowd.count),
+        (families.TOKENS_CACHED, lambda: rooms.authenticator.remembered_count),
+        (families.TOKEN_HITS, lambda: rooms.authenticator.hit_count),
+        (families.TOKEN_MISSES, lambda: rooms.authenticator.miss_count),
+    ):
+        sources.add_value(family, read)
     if certificates is not None:
         sources.add_value(families.TLS_EXPIRY, lambda: certificates.material.expires_unix_s)
     return Exposition(sources, version()).page

@@ -96,6 +96,10 @@ async def test_the_process_and_its_parts_are_told(server: Server, parent: str) -
     assert told["vsm_journal_commit_seconds_sum"] > 0
     assert told["vsm_event_loop_lag_sample_age_seconds"] < 5
     assert abs(told["vsm_clock_difference_seconds"]) < 5
+    assert told["vsm_token_cache_misses_total"] >= 1
+    assert told["vsm_token_cache_length"] >= 1
+    assert told["vsm_calls_in_progress"] >= 0
+    assert told["vsm_streams_open"] >= 0
     assert [dict(labels).keys() for name, labels in values if name == "vsm_build_info"] == [{"version"}]
 
 

@@ -52,6 +52,15 @@ def test_token_is_verified_once_a_minute() -> None:
     assert desk.verifier.count == 2
 
 
+def test_uses_of_the_memory_are_counted() -> None:
+    """A token that is remembered is a hit, one that must be verified a miss, also when it is refused."""
+    desk, token = Desk(), sign(WHO, KEY)
+    for text in (token, token, token):
+        desk.authenticator.authenticate(text, NOW_S)
+    desk.reason("x.y.z", NOW_S)
+    assert (desk.authenticator.hit_count, desk.authenticator.miss_count, desk.authenticator.remembered_count) == (2, 2, 1)
+
+
 def test_remembered_token_expires_on_time() -> None:
     """A token that was verified just before its end is refused after it, remembered or not."""
     desk, token = Desk(), sign(replace(WHO, expires_unix_s=NOW_S), KEY)

@@ -43,6 +43,14 @@ class Authenticator:
         self._revocations = revocations
         self._cache_length_max = cache_length_max
         self._verified: OrderedDict[bytes, tuple[Identity, float]] = OrderedDict()
+        # Tokens that were known, and that had to be verified, the refused ones included.
+        self.hit_count = 0
+        self.miss_count = 0
+
+    @property
+    def remembered_count(self) -> int:
+        """Tokens remembered."""
+        return len(self._verified)
 
     def trust(self, keys: Mapping[str, TrustedKey]) -> None:
         """Believe the tokens of these keys and of no others, also those that were verified before."""
@@ -55,6 +63,7 @@ class Authenticator:
         known = self._verified.get(digest)
         if known is not None and now_unix_s < known[1]:
             identity = known[0]
+            self.hit_count += 1
             self._verified.move_to_end(digest)
         else:
             identity = self._verify(text, digest, now_unix_s)
@@ -63,6 +72,7 @@ class Authenticator:
         return identity
 
     def _verify(self, text: str, digest: bytes, now_unix_s: float) -> Identity:
+        self.miss_count += 1
         self._verified.pop(digest, None)
         identity = self._verifier.verify(text, now_unix_s)
         self._verified[digest] = identity, min(identity.expires_unix_s + LEEWAY_S, now_unix_s + CACHE_AGE_MAX_S)

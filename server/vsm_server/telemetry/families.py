@@ -82,6 +82,7 @@ CALL_RECEIVED = _histogram(
     "bytes",
 )
 CALL_REFUSALS = _counter("vsm_call_refusals_total", "method reason", "Calls that were refused, by the reason told.")
+CALLS_IN_PROGRESS = _gauge("vsm_calls_in_progress", "", "Unary calls that are being served.")
 STREAMS_OPEN = _gauge("vsm_streams_open", "", "Streams that are open, watches included.")
 
 RATE_LIMIT_CALLS = _counter(
@@ -92,6 +93,10 @@ RATE_LIMIT_KEYS = _gauge("vsm_rate_limit_keys", "", "Callers, by limit and zone,
 RATE_LIMIT_DROPS = _counter(
     "vsm_rate_limit_drops_total", "reason", "Keys dropped: idle, as good as new; pushed_out, to make room for others."
 )
+
+TOKENS_CACHED = _gauge("vsm_token_cache_length", "", "Verified tokens that are remembered.")
+TOKEN_HITS = _counter("vsm_token_cache_hits_total", "", "Tokens that were remembered.")
+TOKEN_MISSES = _counter("vsm_token_cache_misses_total", "", "Tokens that had to be verified, refused ones included.")
 
 LOOP_LAG = _histogram("vsm_event_loop_lag_seconds", "", "How late the event loop came back to a task that wanted to run.")
 LOOP_LAG_AGE = _gauge("vsm_event_loop_lag_sample_age_seconds", "", "Since the event loop's lag was measured last.", "seconds")
