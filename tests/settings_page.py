@@ -47,7 +47,11 @@ def _rows() -> Iterator[tuple[str, str, str]]:
     )
     yield "message received", f"{channel.MESSAGE_BYTES_MAX:,} bytes", "sends none that is longer"
     yield "message sent", f"{server.MESSAGE_LENGTH_MAX:,} bytes", "RESOURCE_EXHAUSTED beyond"
-    yield "metadata sent", f"{server.METADATA_LENGTH_MAX:,} bytes", "RESOURCE_EXHAUSTED beyond; other calls of the connection go on"
+    yield (
+        "metadata sent",
+        f"{server.METADATA_LENGTH_MAX:,} bytes",
+        f"may be RESOURCE_EXHAUSTED beyond, and is beyond {server.METADATA_LENGTH_ABSOLUTE_MAX:,}; other calls of the connection go on",
+    )
 
 
 def _connections() -> Iterator[tuple[str, str, str]]:

@@ -20,6 +20,7 @@ from vsm.v1 import algedonic_pb2_grpc, operations_pb2_grpc, patterns_pb2_grpc, s
 
 from vsm_server.config import Address, Config
 from vsm_server.departure import Departure
+from vsm_server.descriptors import make_room
 from vsm_server.engine.clock import EngineClock
 from vsm_server.engine.engines import Engines
 from vsm_server.journal.format import lock_directory
@@ -61,6 +62,7 @@ from vsm_server.telemetry.fleet import Fleet
 from vsm_server.telemetry.loop import LoopLag
 from vsm_server.telemetry.sources import Sources
 from vsm_server.web.pages import Metrics, Pages
+from vsm_server.web.server import CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX
 from vsm_server.web.server import WebServer, bind
 
 _log = logging.getLogger(__name__)
@@ -306,11 +308,23 @@ def _naming(address: Address) -> Iterator[None]:
         raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from error
 
 
+async def _leave(departure: Departure, rooms: Rooms, delay_s: float) -> None:
+    """Say that the server goes, serve on for a while, then end every stream."""
+    rooms.readiness.enter(Phase.STOPPING)
+    if delay_s:
+        _log.info("about to drain", extra={"delay_s": delay_s})
+        await departure.linger(delay_s)
+    _log.info("draining", extra={"streams": len(rooms.endings)})
+    rooms.endings.drain()
+
+
 async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> None:
     """Serve until SIGTERM or SIGINT. What was started last is stopped first; when this returns, all is written and closed."""
     departure = Departure()
     certificates = _certificates(config)
     make_private_dir(config.data_dir)
+    if homeless := make_room(config.connections_max + HTTP_CONNECTIONS_MAX):
+        _log.warning("too few open files allowed", extra={"connections_without_room": homeless})
     async with AsyncExitStack() as stack:
         rooms = await _furnish(config, stack)
         server = _grpc_server(rooms, config)
@@ -339,10 +353,5 @@ async def serve(config: Config, ready: Callable[[Mapping[str, str]], None]) -> N
         rooms.readiness.enter(Phase.SERVING)
         ready({"event": "ready", "grpc": grpc_address, "http": str(config.http.with_port(web.port))})
         await departure.asked()
-        rooms.readiness.enter(Phase.STOPPING)
-        if config.drain_delay_s:
-            _log.info("about to drain", extra={"delay_s": config.drain_delay_s})
-            await departure.linger(config.drain_delay_s)
-        _log.info("draining", extra={"streams": len(rooms.endings)})
-        rooms.endings.drain()
+        await _leave(departure, rooms, config.drain_delay_s)
     _log.info("stopped")

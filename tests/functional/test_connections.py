@@ -1,11 +1,15 @@
 """The bounds of connections, as clients see them: number, streams, age, idleness, handshake, pings."""
 
 import asyncio
+import json
+import re
 import socket
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,7 +19,7 @@ from vsm.v1.algedonic_pb2 import WatchSignalsRequest
 from vsm.v1.operations_pb2 import GetUnitRequest
 from vsm.v1.system_pb2 import GetVersionsRequest
 
-from tests.functional.conftest import ServerFactory
+from tests.functional.conftest import ServerFactory, arguments
 from tests.functional.test_client_live import client_of
 from tests.functional.wire import Wire, end_of, followed, read_one, refusal, wait_until
 from vsm_client.channel import KEEPALIVE_TIME_MS
@@ -223,3 +227,20 @@ async def test_pings_of_the_client_are_welcome(*, allowed: bool) -> None:
     if not allowed:
         assert isinstance(outcome, grpc.aio.AioRpcError)
         assert (outcome.code(), outcome.details()) == (grpc.StatusCode.UNAVAILABLE, "Too many pings")
+
+
+@pytest.mark.parametrize(("bounds", "homeless"), [("-Sn 256", 0), ("-n 1000", 7 + 1_000 + 256 - 1_000)])
+def test_open_files_are_allowed_for_connections(tmp_path: Path, bounds: str, homeless: int) -> None:
+    """The soft bound of open files is raised to what the connections need; where the hard one forbids that, a warning says so."""
+    command = arguments(tmp_path / "data", ["--in-memory", "--connections-max", "7"])
+    process = subprocess.Popen(
+        ["/bin/bash", "-c", f'ulimit {bounds}; exec "$@"', "-", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    (allowed,) = re.findall(r"Max open files +(\d+)", Path(f"/proc/{process.pid}/limits").read_text())
+    process.terminate()
+    _, errors = process.communicate(timeout=10)
+    assert int(allowed) == 7 + 1_000 + 256 - homeless
+    warned = [json.loads(line).get("connections_without_room", 0) for line in errors.splitlines()]
+    assert max(warned) == homeless
