@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -95,6 +95,11 @@ def _json_object(segment: str, what: str) -> dict[str, Any]:
     return value
 
 
+def _is_word(value: object) -> TypeGuard[str]:
+    """Whether it is a text as the contract has them in claims; others could not go into an answer, nor into the log."""
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
 class _Claims:
     """Typed access to a payload; every wrong type is a refusal that names the claim."""
 
@@ -108,13 +113,13 @@ class _Claims:
 
     def text(self, name: str, length_max: int) -> str:
         value = self._values.get(name)
-        if not isinstance(value, str) or not 0 < len(value) <= length_max:
+        if not _is_word(value) or not 0 < len(value) <= length_max:
             raise invalid(f"claim {name}")
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self._values.get(name, [])
-        if not isinstance(value, list) or len(value) > _LIST_LENGTH_MAX or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list) or len(value) > _LIST_LENGTH_MAX or not all(map(_is_word, value)):
             raise invalid(f"claim {name}")
         return tuple(value)
 
