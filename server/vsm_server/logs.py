@@ -24,9 +24,15 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+def _quotes_no_metadata(record: logging.LogRecord) -> bool:
+    """Whether the record may be told: the library quotes metadata that are no text, and a token may be among them."""
+    return not record.msg.startswith("Invalid encoding on")
+
+
 def log_to(stream: TextIO, level: str) -> None:
     """Send every log of the process there, from `level` on: debug, info, warning or error."""
     lines = logging.StreamHandler(stream)
     lines.setFormatter(JsonLines())
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_quotes_no_metadata)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it greets, and says goodbye
     logging.basicConfig(level=level.upper(), handlers=[lines], force=True)
