@@ -85,8 +85,9 @@ bench-long: install ## As bench, with what takes minutes: ten of memory under lo
 	$(BIN)/python perf/bench.py --long $(ARGS)
 
 .PHONY: fuzz
-fuzz: install ## Look for counter-examples for long: property tests and simulation with more of everything
-	SIMULATION_SEEDS=20000 $(BIN)/python -m pytest -q --hypothesis-profile=fuzz --timeout=7200 tests/property tests/simulation $(ARGS)
+fuzz: install ## Look for counter-examples for long: property tests, simulation and fuzzing with more of everything
+	SIMULATION_SEEDS=20000 $(BIN)/python -m pytest -q --hypothesis-profile=fuzz --timeout=7200 \
+		tests/property tests/simulation tests/fuzz $(ARGS)
 
 GRPCURL_VERSION := v1.9.3
 
