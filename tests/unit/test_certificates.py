@@ -1,11 +1,14 @@
 """Certificates by the clock and the files that are handed in: what is warned of, and what must not be served with."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from tests.functional.certificates import Authority
@@ -92,12 +95,37 @@ def test_encrypted_key_is_refused(files: CertificateFiles) -> None:
         read(files, Clock.now_s)
 
 
-def test_key_that_grpc_cannot_serve_with_is_refused(files: CertificateFiles) -> None:
-    """An Ed25519 certificate, which gRPC's clients do not accept, is refused with what is allowed."""
-    key = Ed25519PrivateKey.generate()
+@pytest.mark.parametrize(
+    "make",
+    [
+        Ed25519PrivateKey.generate,
+        lambda: dsa.generate_private_key(1024),  # noqa: S505  weak on purpose
+        lambda: ec.generate_private_key(ec.SECP521R1()),
+        lambda: rsa.generate_private_key(65537, 1024),  # noqa: S505  weak on purpose
+    ],
+    ids=["ed25519", "dsa", "p521", "rsa1024"],
+)
+def test_key_that_clients_would_not_have_is_refused(files: CertificateFiles, make: Callable[[], CertificateIssuerPrivateKeyTypes]) -> None:
+    """A certificate whose key is weak, or of a kind that clients of gRPC do not accept, is refused with what is allowed."""
+    key = make()
     files.certificate.write_bytes(AUTHORITY.vouch(key.public_key()).public_bytes(Encoding.PEM))
     files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with pytest.raises(CertificateUnusable, match="P-256 or P-384"):
+        read(files, Clock.now_s)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: ec.generate_private_key(ec.SECP384R1()), lambda: rsa.generate_private_key(65537, 2048)], ids=["p384", "rsa2048"]
+)
+def test_keys_of_other_kinds_are_served_with(files: CertificateFiles, make: Callable[[], CertificateIssuerPrivateKeyTypes]) -> None:
+    """RSA of 2,048 bits and ECDSA on P-384 will do, with certificates behind the first that lead to the root."""
+    key = make()
+    leaf = AUTHORITY.vouch(key.public_key()).public_bytes(Encoding.PEM)
+    files.certificate.write_bytes(leaf + AUTHORITY.pem)
+    files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    assert read(files, Clock.now_s).chain == leaf + AUTHORITY.pem
+    files.certificate.write_bytes(AUTHORITY.pem + leaf)
+    with pytest.raises(CertificateUnusable, match="is not the key of the first certificate"):
         read(files, Clock.now_s)
 
 

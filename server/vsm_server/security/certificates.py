@@ -1,6 +1,7 @@
 """The certificate of the server's ports: read, checked, and read anew when its files have changed."""
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
@@ -77,17 +79,27 @@ def _current(certificate: x509.Certificate, now: datetime) -> str:
     return ""
 
 
+def _public_key(leaf: x509.Certificate) -> RSAPublicKey | EllipticCurvePublicKey | None:
+    """None when the library or its clients would not have it."""
+    try:
+        public = leaf.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    if isinstance(public, RSAPublicKey):
+        return public if public.key_size >= RSA_BITS_MIN else None
+    return public if isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1 | SECP384R1) else None
+
+
 def _check_pair(files: CertificateFiles, leaf: x509.Certificate, key_pem: bytes) -> None:
-    public = leaf.public_key()
-    strong = isinstance(public, RSAPublicKey) and public.key_size >= RSA_BITS_MIN
-    if not strong and not (isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1 | SECP384R1)):
+    public = _public_key(leaf)
+    if public is None:
         allowed = f"RSA of at least {RSA_BITS_MIN} bits, or ECDSA on P-256 or P-384"
         raise CertificateUnusable(f"tls_cert: {files.certificate} has a key that is not allowed: {allowed}")
     try:
         private = load_pem_private_key(key_pem, password=None)
     except TypeError:
         raise CertificateUnusable(f"tls_key: {files.key} is encrypted; a key without a pass phrase is needed") from None
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise CertificateUnusable(f"tls_key: {files.key} holds no private key in PEM form, or a damaged one") from None
     shape = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if private.public_key().public_bytes(*shape) != public.public_bytes(*shape):
@@ -180,9 +192,9 @@ class Certificates:
         now_unix_s = self._warned_unix_s = self._now_unix_s()
         if self.expires_unix_s - now_unix_s < WARNING_S:
             _log.warning("certificate expires soon", extra={"file": str(self._files.certificate), "expires": _text(self.expires_unix_s)})
-        found = self._files.key
-        if found.exists() and found.stat().st_mode & _OTHERS_MAY_READ:
-            _log.warning("every user of this machine can read the private key", extra={"file": str(found)})
+        with contextlib.suppress(OSError):
+            if self._files.key.stat().st_mode & _OTHERS_MAY_READ:
+                _log.warning("every user of this machine can read the private key", extra={"file": str(self._files.key)})
 
 
 def _text(unix_s: float) -> str:
