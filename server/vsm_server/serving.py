@@ -49,6 +49,7 @@ from vsm_server.security.admin import AdminToken
 from vsm_server.security.authentication import Authenticator
 from vsm_server.security.certificates import Certificates
 from vsm_server.security.denials import Denials
+from vsm_server.security.explaining import Policy
 from vsm_server.security.key_ring import KeyFollower, KeyRing
 from vsm_server.security.keys import SigningKey
 from vsm_server.security.private_file import make_private_dir
@@ -231,7 +232,9 @@ def _grpc_server(rooms: Rooms, config: Config) -> grpc.aio.Server:
     algedonic_pb2_grpc.add_AlgedonicServiceServicer_to_server(AlgedonicServicer(engines), server)
     operations_pb2_grpc.add_OperationsServiceServicer_to_server(OperationsServicer(engines), server)
     patterns_pb2_grpc.add_PatternServiceServicer_to_server(PatternServicer(engines), server)
-    security_pb2_grpc.add_SecurityServiceServicer_to_server(SecurityServicer(rooms.mint, engines.server, rooms.revoked), server)
+    security_pb2_grpc.add_SecurityServiceServicer_to_server(
+        SecurityServicer(rooms.mint, engines.server, rooms.revoked, Policy(circumstances.table, circumstances.conduits)), server
+    )
     system_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(engines, version(), _dependencies()), server)
     add_health(server, HealthServicer(SERVICE_NAMES, rooms.readiness))
     foreign = [health_contract.NAME]

@@ -246,3 +246,18 @@ def test_following_shows_what_comes_until_it_is_interrupted(vsm: Vsm, server: Se
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=20)
     assert (running.returncode, errors) == (130, "")
+
+
+def test_access_is_explained(vsm: Vsm) -> None:
+    """A call that would be let in exits 0, one that would not exits 1 with its reason; asked for one's own token, or for another."""
+    own = vsm("access", "check", "OperationsService/ReportEvents")
+    assert (own.exit_code, own.stdout.splitlines()[-1]) == (0, "allowed")
+    words = ("access", "check", "/vsm.v1.OperationsService/ReportEvents", "--resource", "systems/other", "--scope", "operations.*")
+    other = vsm(*words)
+    assert (other.exit_code, other.stdout.splitlines()[-1]) == (1, "denied: SYSTEM_DENIED")
+    assert vsm(*words, "--of", "other").exit_code == 0
+    plain = vsm(*words, "--of", "*", "--zone", "public", "--over", "plain")
+    assert (plain.exit_code, plain.stdout.splitlines()[-1]) == (1, "denied: ZONE_DENIED")
+    told = vsm(*words, "--json")
+    assert (told.exit_code, json.loads(told.stdout)["reason"]) == (1, "ERROR_REASON_SYSTEM_DENIED")
+    assert vsm(*words, "--zone", "moon").exit_code == vsm(*words, "--over", "air").exit_code == 2

@@ -12,11 +12,11 @@ from tests.functional.conftest import ServerFactory
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 BIN = Path(sys.executable).parent
-KNOWN = ["tokens", "rotate-key", "rotate-key", "serve", "status", "backup", "restore"]
+KNOWN = ["tokens", "rotate-key", "rotate-key", "serve", "status", "access", "backup", "restore"]
 
 
 async def test_the_commands_of_the_page_work(server_factory: ServerFactory, tmp_path: Path) -> None:
-    """Issuing a narrow token, rotating keys, serving by TLS, backing up and restoring as the page says: each exits 0, or serves."""
+    """Tokens, keys, TLS, questions about access, backup and restore as the page says: each command exits 0, or serves."""
     server = server_factory()
     commands = [shlex.split(line, comments=True) for line in re.findall(r"^\$ (.*)$", PAGE.read_text(), re.MULTILINE)]
     assert [next(word for word in command[1:] if word in KNOWN) for command in commands] == KNOWN
@@ -25,13 +25,15 @@ async def test_the_commands_of_the_page_work(server_factory: ServerFactory, tmp_
     authority.server().write(tmp_path, "server")
     words = {name: str(tmp_path / name) for name in ("backup.sqlite3", "fresh", "ca.pem", "server.pem", "server.key")}
     words |= {"data": str(server.data_dir), "0.0.0.0:50051": "0.0.0.0:0", "0.0.0.0:4000": "0.0.0.0:0"}
+    by_tls: list[str] = []
     for name, *rest in commands:
         told = [words.get(word, word) for word in rest]
         if rest[0] == "serve":
             server = server_factory(*told[1:], data_dir=tmp_path / "by-tls")
+            by_tls = ["--ca", words["ca.pem"]]
             continue
         host = f"localhost:{server.grpc_address.rpartition(':')[2]}"
-        own = ["--server", host, "--token-file", str(server.data_dir / "admin.token")] if name == "vsm" else []
+        own = ["--server", host, "--token-file", str(server.data_dir / "admin.token"), *by_tls] if name == "vsm" else []
         line = [str(BIN / name), *told, *own]
         done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, (line, done.stderr)

@@ -10,9 +10,11 @@ from vsm.v1 import security_pb2, security_pb2_grpc
 
 from vsm_server.model.call import Call
 from vsm_server.rpc import caller
+from vsm_server.rpc.access_stage import is_secure
 from vsm_server.rpc.errors import Context
 from vsm_server.security import claims
 from vsm_server.security.claims import Birth
+from vsm_server.security.explaining import Attempt, Policy, explain
 from vsm_server.security.identity import Identity
 from vsm_server.security.key_ring import KeyRing
 from vsm_server.security.keys import jwks_json
@@ -41,10 +43,14 @@ class Mint:
 
 
 class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
-    """Tokens say no more than their issuer's. `revoked` is called once a revocation is durable, to end the streams that it hits."""
+    """Tokens say no more than their issuer's. `revoked` is called once a revocation is durable, to end the streams that it hits.
 
-    def __init__(self, mint: Mint, log: ServerLog, revoked: Callable[[], None]) -> None:
+    `policy`: by which calls are decided, and CheckAccess with them.
+    """
+
+    def __init__(self, mint: Mint, log: ServerLog, revoked: Callable[[], None], policy: Policy) -> None:
         self._mint = mint
+        self._policy = policy
         self._log = log
         self._revoked = revoked
 
@@ -65,6 +71,13 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
         await self._log.submit(request, Call(actor=caller.identity().subject, priority=caller.priority()))
         self._revoked()
         return security_pb2.RevokeTokenResponse()
+
+    async def CheckAccess(self, request: security_pb2.CheckAccessRequest, context: Context) -> security_pb2.CheckAccessResponse:
+        """What would become of a call."""
+        given = request.HasField("claims")
+        secure = request.secure_channel if request.HasField("secure_channel") else is_secure(context.auth_context(), context.peer())
+        identity = claims.identity_of(request.claims) if given else caller.identity()
+        return explain(self._policy, Attempt(request.method, request.resource, identity, secure, own=not given))
 
     async def GetKeys(self, request: security_pb2.GetKeysRequest, _: Context) -> security_pb2.GetKeysResponse:  # noqa: ARG002
         """Public halves of the keys whose tokens are good; that of the key that signs comes first."""

@@ -160,9 +160,13 @@ def refuse_resource(rule: Rule, identity: Identity, resource: str) -> None:
     if resource == "":
         raise Refusal(errors_pb2.ERROR_REASON_FIELD_INVALID, "the resource must be named", field=rule.resource)
     if not identity.covers_system(resource):
-        shown = resource[:256]
-        message = f"the token is not for {shown}"
-        raise Refusal(errors_pb2.ERROR_REASON_SYSTEM_DENIED, message, metadata={"resource": shown})
+        raise resource_refusal(resource)
+
+
+def resource_refusal(resource: str) -> Refusal:
+    """SYSTEM_DENIED for this resource."""
+    shown = resource[:256]
+    return Refusal(errors_pb2.ERROR_REASON_SYSTEM_DENIED, f"the token is not for {shown}", metadata={"resource": shown})
 
 
 def rule_of(method: str, table: Mapping[str, Rule]) -> Rule:

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from vsm_client.cli import log, patterns, report, signals, status, systems, tokens, units
+from vsm_client.cli import access, log, patterns, report, signals, status, systems, tokens, units
 from vsm_client.cli.session import SETTINGS, Settings
 
 EPILOG = (
@@ -31,6 +31,7 @@ app.add_typer(units.app, name="units", help="The units that do the work.")
 app.add_typer(signals.app, name="signals", help="Pain and pleasure: list, watch, answer.")
 app.add_typer(patterns.app, name="patterns", help="Rules over events.")
 app.add_typer(tokens.app, name="tokens", help="Who may do what.")
+app.add_typer(access.app, name="access", help="Why a call is let in or not.")
 app.add_typer(systems.app, name="systems", help="The viable systems of the server.")
 app.command("status")(status.status)
 app.command("report")(report.report)

@@ -26,10 +26,11 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from vsm.v1 import access_pb2 as vsm_dot_v1_dot_access__pb2
+from vsm.v1 import errors_pb2 as vsm_dot_v1_dot_errors__pb2
 from vsm.v1 import subsystem_pb2 as vsm_dot_v1_dot_subsystem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15vsm/v1/security.proto\x12\x06vsm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13vsm/v1/access.proto\x1a\x16vsm/v1/subsystem.proto\"\xdc\x03\n\x06\x43laims\x12&\n\x07subject\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[!-~]{1,128}$\x12&\n\x04zone\x18\x02 \x01(\x0e\x32\x0c.vsm.v1.ZoneB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12I\n\x06scopes\x18\x03 \x03(\tB9\xbaH6\x92\x01\x33\x10@\x18\x01\"-r+2)^([*]|[a-z_]{1,31}[.]([*]|[a-z_]{1,31}))$\x12I\n\x07systems\x18\x04 \x03(\tB8\xbaH5\x92\x01\x32\x10\xe8\x07\x18\x01\"+r)2\'^([*]|systems/[a-z0-9][a-z0-9-]{0,62})$\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08token_id\x18\x06 \x01(\t\x12&\n\x12\x63\x65rtificate_sha256\x18\x07 \x01(\x0c\x42\n\xbaH\x07z\x02h \xd8\x01\x01\x12\x45\n\x05units\x18\x08 \x03(\tB6\xbaH3\x92\x01\x30\x10\xe8\x07\x18\x01\")r\'2%^([*]|[a-z0-9][a-z0-9_.-]{0,62}[*]?)$\x12:\n\nspeaks_for\x18\t \x03(\x0e\x32\x11.vsm.v1.SubsystemB\x13\xbaH\x10\x92\x01\r\x10\x06\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\"\x98\x01\n\nRevocation\x12\x1e\n\x08token_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05 \x01(\x80\x01H\x00\x12(\n\x07subject\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[!-~]{1,128}$H\x00\x12/\n\x0brevoke_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\x06target\x12\x05\xbaH\x02\x08\x01\"V\n\x06\x44\x65nial\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04peer\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\x04\"z\n\x11IssueTokenRequest\x12&\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.ClaimsB\x06\xbaH\x03\xc8\x01\x01\x12=\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x04\x08\x80\xa3\x05\x32\x02\x08\x01\"C\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x1e\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x0e.vsm.v1.Claims\"3\n\x11RenewTokenRequest\x12\x1e\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Claims\"C\n\x12RenewTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x1e\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x0e.vsm.v1.Claims\"D\n\x12RevokeTokenRequest\x12.\n\nrevocation\x18\x01 \x01(\x0b\x32\x12.vsm.v1.RevocationB\x06\xbaH\x03\xc8\x01\x01\"\x15\n\x13RevokeTokenResponse\"\x10\n\x0eGetKeysRequest\"$\n\x0fGetKeysResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\"\x0f\n\rWhoAmIRequest\"0\n\x0eWhoAmIResponse\x12\x1e\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Claims2\xc7\x03\n\x0fSecurityService\x12\x62\n\nIssueToken\x12\x19.vsm.v1.IssueTokenRequest\x1a\x1a.vsm.v1.IssueTokenResponse\"\x1d\xaa\xd4\x18\x19\x1a\x0esecurity.issue \x03*\x01-0\x1e@\x05\x12\x66\n\x0bRevokeToken\x12\x1a.vsm.v1.RevokeTokenRequest\x1a\x1b.vsm.v1.RevokeTokenResponse\"\x1e\xaa\xd4\x18\x1a\x1a\x0fsecurity.revoke \x03*\x01-0\x1e@\x05\x12T\n\nRenewToken\x12\x19.vsm.v1.RenewTokenRequest\x1a\x1a.vsm.v1.RenewTokenResponse\"\x0f\xaa\xd4\x18\x0b\x10\x01 \x01*\x01-0\x1e@\x05\x12G\n\x07GetKeys\x12\x16.vsm.v1.GetKeysRequest\x1a\x17.vsm.v1.GetKeysResponse\"\x0b\x90\x02\x01\xaa\xd4\x18\x04\x08\x01@\x05\x12I\n\x06WhoAmI\x12\x15.vsm.v1.WhoAmIRequest\x1a\x16.vsm.v1.WhoAmIResponse\"\x10\x90\x02\x01\xaa\xd4\x18\t\x10\x01 \x01*\x01-@\x05\x42)\n\x06vsm.v1P\x01Z\x1dvsm/generated/go/vsm/v1;vsmv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15vsm/v1/security.proto\x12\x06vsm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13vsm/v1/access.proto\x1a\x13vsm/v1/errors.proto\x1a\x16vsm/v1/subsystem.proto\"\x8d\x01\n\nAccessStep\x12\"\n\x05stage\x18\x01 \x01(\x0e\x32\x13.vsm.v1.AccessStage\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.vsm.v1.AccessOutcome\x12#\n\x06reason\x18\x03 \x01(\x0e\x32\x13.vsm.v1.ErrorReason\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\xdc\x03\n\x06\x43laims\x12&\n\x07subject\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[!-~]{1,128}$\x12&\n\x04zone\x18\x02 \x01(\x0e\x32\x0c.vsm.v1.ZoneB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12I\n\x06scopes\x18\x03 \x03(\tB9\xbaH6\x92\x01\x33\x10@\x18\x01\"-r+2)^([*]|[a-z_]{1,31}[.]([*]|[a-z_]{1,31}))$\x12I\n\x07systems\x18\x04 \x03(\tB8\xbaH5\x92\x01\x32\x10\xe8\x07\x18\x01\"+r)2\'^([*]|systems/[a-z0-9][a-z0-9-]{0,62})$\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08token_id\x18\x06 \x01(\t\x12&\n\x12\x63\x65rtificate_sha256\x18\x07 \x01(\x0c\x42\n\xbaH\x07z\x02h \xd8\x01\x01\x12\x45\n\x05units\x18\x08 \x03(\tB6\xbaH3\x92\x01\x30\x10\xe8\x07\x18\x01\")r\'2%^([*]|[a-z0-9][a-z0-9_.-]{0,62}[*]?)$\x12:\n\nspeaks_for\x18\t \x03(\x0e\x32\x11.vsm.v1.SubsystemB\x13\xbaH\x10\x92\x01\r\x10\x06\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\"\x98\x01\n\nRevocation\x12\x1e\n\x08token_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05 \x01(\x80\x01H\x00\x12(\n\x07subject\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[!-~]{1,128}$H\x00\x12/\n\x0brevoke_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\x06target\x12\x05\xbaH\x02\x08\x01\"V\n\x06\x44\x65nial\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04peer\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\x04\"z\n\x11IssueTokenRequest\x12&\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.ClaimsB\x06\xbaH\x03\xc8\x01\x01\x12=\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x04\x08\x80\xa3\x05\x32\x02\x08\x01\"C\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x1e\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x0e.vsm.v1.Claims\"3\n\x11RenewTokenRequest\x12\x1e\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Claims\"C\n\x12RenewTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x1e\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x0e.vsm.v1.Claims\"D\n\x12RevokeTokenRequest\x12.\n\nrevocation\x18\x01 \x01(\x0b\x32\x12.vsm.v1.RevocationB\x06\xbaH\x03\xc8\x01\x01\"\x15\n\x13RevokeTokenResponse\"\x10\n\x0eGetKeysRequest\"$\n\x0fGetKeysResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\"\x0f\n\rWhoAmIRequest\"0\n\x0eWhoAmIResponse\x12\x1e\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x0e.vsm.v1.Claims\"\x9c\x01\n\x12\x43heckAccessRequest\x12\x1a\n\x06method\x18\x01 \x01(\tB\n\xbaH\x07r\x05 \x01(\x80\x02\x12\x1a\n\x08resource\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x02\x12\x1e\n\x06\x63laims\x18\x03 \x01(\x0b\x32\x0e.vsm.v1.Claims\x12\x1b\n\x0esecure_channel\x18\x04 \x01(\x08H\x00\x88\x01\x01\x42\x11\n\x0f_secure_channel\"n\n\x13\x43heckAccessResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12#\n\x06reason\x18\x02 \x01(\x0e\x32\x13.vsm.v1.ErrorReason\x12!\n\x05steps\x18\x03 \x03(\x0b\x32\x12.vsm.v1.AccessStep*\x9a\x01\n\x0b\x41\x63\x63\x65ssStage\x12\x1c\n\x18\x41\x43\x43\x45SS_STAGE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x41\x43\x43\x45SS_STAGE_AUTHENTICATION\x10\x01\x12\x1a\n\x16\x41\x43\x43\x45SS_STAGE_ADMISSION\x10\x02\x12\x15\n\x11\x41\x43\x43\x45SS_STAGE_ZONE\x10\x03\x12\x19\n\x15\x41\x43\x43\x45SS_STAGE_RESOURCE\x10\x04*\x83\x01\n\rAccessOutcome\x12\x1e\n\x1a\x41\x43\x43\x45SS_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41\x43\x43\x45SS_OUTCOME_PASSED\x10\x01\x12\x19\n\x15\x41\x43\x43\x45SS_OUTCOME_DENIED\x10\x02\x12\x1c\n\x18\x41\x43\x43\x45SS_OUTCOME_NOT_ASKED\x10\x03\x32\xae\x04\n\x0fSecurityService\x12\x62\n\nIssueToken\x12\x19.vsm.v1.IssueTokenRequest\x1a\x1a.vsm.v1.IssueTokenResponse\"\x1d\xaa\xd4\x18\x19\x1a\x0esecurity.issue \x03*\x01-0\x1e@\x05\x12\x66\n\x0bRevokeToken\x12\x1a.vsm.v1.RevokeTokenRequest\x1a\x1b.vsm.v1.RevokeTokenResponse\"\x1e\xaa\xd4\x18\x1a\x1a\x0fsecurity.revoke \x03*\x01-0\x1e@\x05\x12T\n\nRenewToken\x12\x19.vsm.v1.RenewTokenRequest\x1a\x1a.vsm.v1.RenewTokenResponse\"\x0f\xaa\xd4\x18\x0b\x10\x01 \x01*\x01-0\x1e@\x05\x12\x65\n\x0b\x43heckAccess\x12\x1a.vsm.v1.CheckAccessRequest\x1a\x1b.vsm.v1.CheckAccessResponse\"\x1d\x90\x02\x01\xaa\xd4\x18\x16\x1a\rsecurity.read \x03*\x01-@\x05\x12G\n\x07GetKeys\x12\x16.vsm.v1.GetKeysRequest\x1a\x17.vsm.v1.GetKeysResponse\"\x0b\x90\x02\x01\xaa\xd4\x18\x04\x08\x01@\x05\x12I\n\x06WhoAmI\x12\x15.vsm.v1.WhoAmIRequest\x1a\x16.vsm.v1.WhoAmIResponse\"\x10\x90\x02\x01\xaa\xd4\x18\t\x10\x01 \x01*\x01-@\x05\x42)\n\x06vsm.v1P\x01Z\x1dvsm/generated/go/vsm/v1;vsmv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,42 +64,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ISSUETOKENREQUEST'].fields_by_name['lifetime']._serialized_options = b'\272H\r\252\001\n\"\004\010\200\243\0052\002\010\001'
   _globals['_REVOKETOKENREQUEST'].fields_by_name['revocation']._loaded_options = None
   _globals['_REVOKETOKENREQUEST'].fields_by_name['revocation']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CHECKACCESSREQUEST'].fields_by_name['method']._loaded_options = None
+  _globals['_CHECKACCESSREQUEST'].fields_by_name['method']._serialized_options = b'\272H\007r\005 \001(\200\002'
+  _globals['_CHECKACCESSREQUEST'].fields_by_name['resource']._loaded_options = None
+  _globals['_CHECKACCESSREQUEST'].fields_by_name['resource']._serialized_options = b'\272H\005r\003(\200\002'
   _globals['_SECURITYSERVICE'].methods_by_name['IssueToken']._loaded_options = None
   _globals['_SECURITYSERVICE'].methods_by_name['IssueToken']._serialized_options = b'\252\324\030\031\032\016security.issue \003*\001-0\036@\005'
   _globals['_SECURITYSERVICE'].methods_by_name['RevokeToken']._loaded_options = None
   _globals['_SECURITYSERVICE'].methods_by_name['RevokeToken']._serialized_options = b'\252\324\030\032\032\017security.revoke \003*\001-0\036@\005'
   _globals['_SECURITYSERVICE'].methods_by_name['RenewToken']._loaded_options = None
   _globals['_SECURITYSERVICE'].methods_by_name['RenewToken']._serialized_options = b'\252\324\030\013\020\001 \001*\001-0\036@\005'
+  _globals['_SECURITYSERVICE'].methods_by_name['CheckAccess']._loaded_options = None
+  _globals['_SECURITYSERVICE'].methods_by_name['CheckAccess']._serialized_options = b'\220\002\001\252\324\030\026\032\rsecurity.read \003*\001-@\005'
   _globals['_SECURITYSERVICE'].methods_by_name['GetKeys']._loaded_options = None
   _globals['_SECURITYSERVICE'].methods_by_name['GetKeys']._serialized_options = b'\220\002\001\252\324\030\004\010\001@\005'
   _globals['_SECURITYSERVICE'].methods_by_name['WhoAmI']._loaded_options = None
   _globals['_SECURITYSERVICE'].methods_by_name['WhoAmI']._serialized_options = b'\220\002\001\252\324\030\t\020\001 \001*\001-@\005'
-  _globals['_CLAIMS']._serialized_start=173
-  _globals['_CLAIMS']._serialized_end=649
-  _globals['_REVOCATION']._serialized_start=652
-  _globals['_REVOCATION']._serialized_end=804
-  _globals['_DENIAL']._serialized_start=806
-  _globals['_DENIAL']._serialized_end=892
-  _globals['_ISSUETOKENREQUEST']._serialized_start=894
-  _globals['_ISSUETOKENREQUEST']._serialized_end=1016
-  _globals['_ISSUETOKENRESPONSE']._serialized_start=1018
-  _globals['_ISSUETOKENRESPONSE']._serialized_end=1085
-  _globals['_RENEWTOKENREQUEST']._serialized_start=1087
-  _globals['_RENEWTOKENREQUEST']._serialized_end=1138
-  _globals['_RENEWTOKENRESPONSE']._serialized_start=1140
-  _globals['_RENEWTOKENRESPONSE']._serialized_end=1207
-  _globals['_REVOKETOKENREQUEST']._serialized_start=1209
-  _globals['_REVOKETOKENREQUEST']._serialized_end=1277
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=1279
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=1300
-  _globals['_GETKEYSREQUEST']._serialized_start=1302
-  _globals['_GETKEYSREQUEST']._serialized_end=1318
-  _globals['_GETKEYSRESPONSE']._serialized_start=1320
-  _globals['_GETKEYSRESPONSE']._serialized_end=1356
-  _globals['_WHOAMIREQUEST']._serialized_start=1358
-  _globals['_WHOAMIREQUEST']._serialized_end=1373
-  _globals['_WHOAMIRESPONSE']._serialized_start=1375
-  _globals['_WHOAMIRESPONSE']._serialized_end=1423
-  _globals['_SECURITYSERVICE']._serialized_start=1426
-  _globals['_SECURITYSERVICE']._serialized_end=1881
+  _globals['_ACCESSSTAGE']._serialized_start=1862
+  _globals['_ACCESSSTAGE']._serialized_end=2016
+  _globals['_ACCESSOUTCOME']._serialized_start=2019
+  _globals['_ACCESSOUTCOME']._serialized_end=2150
+  _globals['_ACCESSSTEP']._serialized_start=194
+  _globals['_ACCESSSTEP']._serialized_end=335
+  _globals['_CLAIMS']._serialized_start=338
+  _globals['_CLAIMS']._serialized_end=814
+  _globals['_REVOCATION']._serialized_start=817
+  _globals['_REVOCATION']._serialized_end=969
+  _globals['_DENIAL']._serialized_start=971
+  _globals['_DENIAL']._serialized_end=1057
+  _globals['_ISSUETOKENREQUEST']._serialized_start=1059
+  _globals['_ISSUETOKENREQUEST']._serialized_end=1181
+  _globals['_ISSUETOKENRESPONSE']._serialized_start=1183
+  _globals['_ISSUETOKENRESPONSE']._serialized_end=1250
+  _globals['_RENEWTOKENREQUEST']._serialized_start=1252
+  _globals['_RENEWTOKENREQUEST']._serialized_end=1303
+  _globals['_RENEWTOKENRESPONSE']._serialized_start=1305
+  _globals['_RENEWTOKENRESPONSE']._serialized_end=1372
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1374
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1442
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=1444
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=1465
+  _globals['_GETKEYSREQUEST']._serialized_start=1467
+  _globals['_GETKEYSREQUEST']._serialized_end=1483
+  _globals['_GETKEYSRESPONSE']._serialized_start=1485
+  _globals['_GETKEYSRESPONSE']._serialized_end=1521
+  _globals['_WHOAMIREQUEST']._serialized_start=1523
+  _globals['_WHOAMIREQUEST']._serialized_end=1538
+  _globals['_WHOAMIRESPONSE']._serialized_start=1540
+  _globals['_WHOAMIRESPONSE']._serialized_end=1588
+  _globals['_CHECKACCESSREQUEST']._serialized_start=1591
+  _globals['_CHECKACCESSREQUEST']._serialized_end=1747
+  _globals['_CHECKACCESSRESPONSE']._serialized_start=1749
+  _globals['_CHECKACCESSRESPONSE']._serialized_end=1859
+  _globals['_SECURITYSERVICE']._serialized_start=2153
+  _globals['_SECURITYSERVICE']._serialized_end=2711
 # @@protoc_insertion_point(module_scope)

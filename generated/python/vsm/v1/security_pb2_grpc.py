@@ -50,6 +50,11 @@ class SecurityServiceStub:
                 request_serializer=vsm_dot_v1_dot_security__pb2.RenewTokenRequest.SerializeToString,
                 response_deserializer=vsm_dot_v1_dot_security__pb2.RenewTokenResponse.FromString,
                 _registered_method=True)
+        self.CheckAccess = channel.unary_unary(
+                '/vsm.v1.SecurityService/CheckAccess',
+                request_serializer=vsm_dot_v1_dot_security__pb2.CheckAccessRequest.SerializeToString,
+                response_deserializer=vsm_dot_v1_dot_security__pb2.CheckAccessResponse.FromString,
+                _registered_method=True)
         self.GetKeys = channel.unary_unary(
                 '/vsm.v1.SecurityService/GetKeys',
                 request_serializer=vsm_dot_v1_dot_security__pb2.GetKeysRequest.SerializeToString,
@@ -88,6 +93,15 @@ class SecurityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckAccess(self, request, context):
+        """Explains whether a call would be let in, step by step, without making it.
+        It is decided as calls are. Rate limits, and what a caller may report or
+        raise in the name of others, come after it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetKeys(self, request, context):
         """Public keys of the server's own tokens, as a JSON Web Key Set.
         """
@@ -119,6 +133,11 @@ def add_SecurityServiceServicer_to_server(servicer, server):
                     servicer.RenewToken,
                     request_deserializer=vsm_dot_v1_dot_security__pb2.RenewTokenRequest.FromString,
                     response_serializer=vsm_dot_v1_dot_security__pb2.RenewTokenResponse.SerializeToString,
+            ),
+            'CheckAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckAccess,
+                    request_deserializer=vsm_dot_v1_dot_security__pb2.CheckAccessRequest.FromString,
+                    response_serializer=vsm_dot_v1_dot_security__pb2.CheckAccessResponse.SerializeToString,
             ),
             'GetKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.GetKeys,
@@ -213,6 +232,33 @@ class SecurityService:
             '/vsm.v1.SecurityService/RenewToken',
             vsm_dot_v1_dot_security__pb2.RenewTokenRequest.SerializeToString,
             vsm_dot_v1_dot_security__pb2.RenewTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vsm.v1.SecurityService/CheckAccess',
+            vsm_dot_v1_dot_security__pb2.CheckAccessRequest.SerializeToString,
+            vsm_dot_v1_dot_security__pb2.CheckAccessResponse.FromString,
             options,
             channel_credentials,
             insecure,

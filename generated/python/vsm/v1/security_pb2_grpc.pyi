@@ -41,6 +41,11 @@ class SecurityServiceStub:
     """Issues a token with the caller's own claims, or fewer, for another lifetime;
     a chain of renewals lasts at most 30 days.
     """
+    CheckAccess: _grpc.UnaryUnaryMultiCallable[_security_pb2.CheckAccessRequest, _security_pb2.CheckAccessResponse]
+    """Explains whether a call would be let in, step by step, without making it.
+    It is decided as calls are. Rate limits, and what a caller may report or
+    raise in the name of others, come after it.
+    """
     GetKeys: _grpc.UnaryUnaryMultiCallable[_security_pb2.GetKeysRequest, _security_pb2.GetKeysResponse]
     """Public keys of the server's own tokens, as a JSON Web Key Set."""
     WhoAmI: _grpc.UnaryUnaryMultiCallable[_security_pb2.WhoAmIRequest, _security_pb2.WhoAmIResponse]
@@ -58,6 +63,11 @@ class SecurityServiceAsyncStub(SecurityServiceStub):
     RenewToken: _aio.UnaryUnaryMultiCallable[_security_pb2.RenewTokenRequest, _security_pb2.RenewTokenResponse]  # type: ignore[assignment]
     """Issues a token with the caller's own claims, or fewer, for another lifetime;
     a chain of renewals lasts at most 30 days.
+    """
+    CheckAccess: _aio.UnaryUnaryMultiCallable[_security_pb2.CheckAccessRequest, _security_pb2.CheckAccessResponse]  # type: ignore[assignment]
+    """Explains whether a call would be let in, step by step, without making it.
+    It is decided as calls are. Rate limits, and what a caller may report or
+    raise in the name of others, come after it.
     """
     GetKeys: _aio.UnaryUnaryMultiCallable[_security_pb2.GetKeysRequest, _security_pb2.GetKeysResponse]  # type: ignore[assignment]
     """Public keys of the server's own tokens, as a JSON Web Key Set."""
@@ -88,6 +98,16 @@ class SecurityServiceServicer:
     ) -> _typing.Union[_security_pb2.RenewTokenResponse, _abc.Awaitable[_security_pb2.RenewTokenResponse]]:
         """Issues a token with the caller's own claims, or fewer, for another lifetime;
         a chain of renewals lasts at most 30 days.
+        """
+
+    def CheckAccess(
+        self,
+        request: _security_pb2.CheckAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_security_pb2.CheckAccessResponse, _abc.Awaitable[_security_pb2.CheckAccessResponse]]:
+        """Explains whether a call would be let in, step by step, without making it.
+        It is decided as calls are. Rate limits, and what a caller may report or
+        raise in the name of others, come after it.
         """
 
     def GetKeys(
