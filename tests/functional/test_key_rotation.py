@@ -14,7 +14,7 @@ from vsm.v1.security_pb2 import Claims, GetKeysRequest, IssueTokenRequest, WhoAm
 
 from tests.functional.conftest import Server, ServerFactory
 from tests.functional.test_startup import problem, run
-from tests.functional.wire import Wire, end_of, read_one, refusal, wait_until
+from tests.functional.wire import Wire, end_of, read_one, read_refusal, refusal, wait_until
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 NOTICED_S = 1.0
@@ -138,6 +138,32 @@ async def test_no_good_call_is_refused_while_keys_rotate(server_factory: ServerF
         assert len(await kids(vsm)) == 1 + ROTATIONS
         over.set()
     assert min(counts.values()) > 10 * ROTATIONS
+
+
+async def test_no_revoked_key_is_accepted_under_load(server_factory: ServerFactory) -> None:
+    """Callers who never pause are refused a second after --revoke-old at the latest, and once refused are not let in again."""
+    server = server_factory()
+
+    async def calls(vsm: Wire, accepted_s: list[float]) -> str:
+        while True:
+            began_s = time.monotonic()
+            try:
+                await subject(vsm)
+            except grpc.aio.AioRpcError as error:
+                return read_refusal(error).reason
+            accepted_s.append(began_s)
+
+    async with server.channel() as channel:
+        vsm = Wire(channel, server.token)
+        accepted_s: list[float] = []
+        tokens = [vsm.holding(await issued(vsm)) for _ in range(CALLERS)]
+        callers = [asyncio.create_task(calls(caller, accepted_s)) for caller in tokens]
+        await rotate(server, "--revoke-old")
+        rotated_s = time.monotonic()
+        assert await asyncio.gather(*callers) == ["TOKEN_INVALID"] * CALLERS
+        assert max(accepted_s) < rotated_s + NOTICED_S
+        again = await asyncio.gather(*(refusal(subject(caller)) for caller in tokens * 10))
+        assert {refused.reason for refused in again} == {"TOKEN_INVALID"}
 
 
 async def test_retired_key_ends(server_factory: ServerFactory) -> None:

@@ -62,6 +62,22 @@ def test_change_is_taken_once_it_stands_still(files: CertificateFiles, tmp_path:
     assert certificates.expires_unix_s == pytest.approx(EXPIRES_S + 30 * DAY_S, abs=60)
 
 
+def test_link_that_is_switched_is_a_change(tmp_path: Path) -> None:
+    """A secret that is mounted as Kubernetes does, behind a link that is switched as a whole, is taken when it changes."""
+    for name, days in (("one", 30), ("two", 60)):
+        (tmp_path / name).mkdir()
+        AUTHORITY.server(days=days).write(tmp_path / name, "server")
+    (tmp_path / "..data").symlink_to("one")
+    for name in ("server.pem", "server.key"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    certificates = Certificates(CertificateFiles(tmp_path / "server.pem", tmp_path / "server.key"), Clock())
+    (tmp_path / "..new").symlink_to("two")
+    (tmp_path / "..new").replace(tmp_path / "..data")
+    for _ in range(2):
+        certificates.look()
+    assert certificates.expires_unix_s == pytest.approx(EXPIRES_S + 30 * DAY_S, abs=60)
+
+
 def test_certificate_of_the_future_is_taken_when_its_time_comes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A new certificate that is not valid yet is refused in one line, and taken at the first look at which it is valid."""
     clock = Clock()
