@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 from vsm.v1 import algedonic_pb2
 
+from tests.unit.asking import until
 from tests.unit.scene import ANN, SYSTEM, answer, batch_of, create, event, register, running, scream, seeing
 from vsm_server.algorithms.histogram import Histogram
 from vsm_server.engine import snapshots
@@ -126,8 +127,7 @@ async def _busy_scene() -> str:
         with engine.tail.watched():
             lag = LoopLag(itertools.count(1, 150_000_000).__next__)
             measuring = asyncio.create_task(lag.measure())
-            while not sum(lag.lag_s.counts):  # noqa: ASYNC110  what is waited for has no event
-                await asyncio.sleep(0.01)
+            await until(lambda: sum(lag.lag_s.counts) == 1)
             measuring.cancel()
             calls = Calls([PATH])
             calls.method("/alice").refused("RATE_LIMITED")
@@ -174,6 +174,17 @@ async def test_figures_of_a_system_are_told() -> None:
         _key("vsm_call_refusals_total", method="other", reason="RATE_LIMITED"): 1,
     }
     assert {key: values.get(key) for key in expected} == expected
+
+
+@pytest.mark.parametrize(("woken_after_ms", "lag_s"), [(150, 0.05), (99, 0.0)])
+async def test_lag_is_what_lies_beyond_the_time_asked_for(woken_after_ms: int, lag_s: float) -> None:
+    """A task that is woken 150 ms after it asked for 100 has met a lag of 50; one that is woken early has met none."""
+    times = itertools.chain([1, 1 + woken_after_ms * 1_000_000], itertools.count(10**9))
+    lag = LoopLag(times.__next__)
+    measuring = asyncio.create_task(lag.measure())
+    await until(lambda: sum(lag.lag_s.counts) == 1)
+    measuring.cancel()
+    assert lag.lag_s.total == pytest.approx(lag_s)
 
 
 async def test_what_has_no_value_is_absent() -> None:
