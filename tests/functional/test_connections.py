@@ -34,15 +34,15 @@ PING_EVERY_MS_MIN = 1_000  # the library pings no more often, whatever it is tol
 
 
 class Held(grpc.GenericRpcHandler):
-    """Answers a call at once, and holds a stream until it is cancelled."""
+    """Answers a call with the address of who calls, and holds a stream until it is cancelled."""
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
         async def hold(_: bytes, context: Any) -> None:
             await context.write(b"")
             await asyncio.Event().wait()
 
-        async def answer(request: bytes, _: Any) -> bytes:
-            return request
+        async def answer(_: bytes, context: Any) -> bytes:
+            return str(context.peer()).encode()
 
         make: Any = grpc
         return make.unary_stream_rpc_method_handler(hold) if details.method == "/t/Hold" else make.unary_unary_rpc_method_handler(answer)
@@ -182,12 +182,22 @@ async def test_a_stream_of_age_is_told(server_factory: ServerFactory) -> None:
 async def test_an_idle_connection_is_closed() -> None:
     """A connection on which nothing was called for connection_idle_s is closed in peace; the next call makes another."""
     async with running(make_server([], replace(LASTING, idle_s=0.3))) as address, grpc.aio.insecure_channel(address) as channel:
-        echo: Any = channel.unary_unary("/t/Echo")
-        assert await echo(b"1") == b"1"
+        who: Any = channel.unary_unary("/t/Who")
+        first = await who(b"")
         async with asyncio.timeout(5):
             while (state := channel.get_state()) is grpc.ChannelConnectivity.READY:
                 await channel.wait_for_state_change(state)
-        assert await echo(b"2") == b"2"
+        assert await who(b"") != first
+
+
+async def test_a_busy_connection_ends_at_its_age() -> None:
+    """A connection on which call follows call is followed by another at its age, and no call fails."""
+    async with running(make_server([], replace(LASTING, age_s=0.3))) as address, grpc.aio.insecure_channel(address) as channel:
+        who: Any = channel.unary_unary("/t/Who")
+        async with asyncio.timeout(5):
+            first = await who(b"")
+            while await who(b"") == first:
+                pass
 
 
 async def test_a_connection_that_says_nothing_is_closed() -> None:
