@@ -113,7 +113,7 @@ async def test_the_page_keeps_the_rules_of_openmetrics(server: Server, parent: s
 
 
 async def test_no_caller_is_named(server: Server, vsm: Wire, parent: str) -> None:
-    """Neither a subject, nor a token, nor an address, nor a made-up method, unit or resource gets into the page."""
+    """Neither a subject, nor a token, nor an address, nor a made-up method, unit or resource gets into the page; such methods are `other`."""
     caller = await vsm.narrowed("alice-of-accounting", scopes=["operations.report"], systems=[parent])
     await caller.report(parent, rows(event("bob-the-unit")))
     for stranger in (caller, vsm.holding("mallory-token"), vsm.holding("")):
@@ -123,6 +123,8 @@ async def test_no_caller_is_named(server: Server, vsm: Wire, parent: str) -> Non
             made_up: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = stranger.channel.unary_unary("/vsm.v1.SystemService/DavesMethod")
             await made_up(b"", metadata=stranger.metadata)
     _, body = await asyncio.to_thread(_fetch, server)
+    unknown = _key("grpc_server_call_duration_seconds_count", grpc_method="other", grpc_status="UNIMPLEMENTED")
+    assert _read(body)[unknown] >= 3
     text = body.decode()
     words = ("alice", "bob", "mallory", "carol", "Dave", "127.0.0.1", caller.token[:20], server.token[:20], server.token[-20:])
     assert [word for word in words if word in text] == []
