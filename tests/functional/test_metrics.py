@@ -113,7 +113,7 @@ async def test_the_page_keeps_the_rules_of_openmetrics(server: Server, parent: s
 
 
 async def test_no_caller_is_named(server: Server, vsm: Wire, parent: str) -> None:
-    """Neither a subject, nor a token, nor an address, nor a made-up method, unit or resource gets into the page; such methods are `other`."""
+    """Neither a subject, nor a token, nor an address, nor a made-up method, unit or resource gets into the page; those are `other`."""
     caller = await vsm.narrowed("alice-of-accounting", scopes=["operations.report"], systems=[parent])
     await caller.report(parent, rows(event("bob-the-unit")))
     for stranger in (caller, vsm.holding("mallory-token"), vsm.holding("")):
