@@ -298,6 +298,7 @@ async def _keep_telling(config: Config, rooms: Rooms, stack: AsyncExitStack) -> 
     gathered = Gathered(rooms.denials, rooms.authenticator.sightings)
     bulletins = Bulletins(rooms.engines, gathered, config.security_system, _new_id, _report)
     await bulletins.start()
+    rooms.sources.add_value(families.DENIALS_LOST, lambda: bulletins.lost)
     stack.push_async_callback(bulletins.finish)
     _keep(bulletins.run(), stack)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import urllib.request
 from pathlib import Path
 
 import grpc
@@ -65,6 +66,13 @@ async def counted(vsm: Wire, times: int) -> bool:
     return sum(sum(column.values) for fact in facts for column in fact.columns.measures if column.name == "count") == times
 
 
+def metrics(server: Server) -> bytes:
+    """The page for Prometheus."""
+    with urllib.request.urlopen(f"http://{server.http_address}/metrics", timeout=5) as response:
+        page: bytes = response.read()
+    return page
+
+
 async def test_brute_force_is_a_signal_within_seconds(server_factory: ServerFactory) -> None:
     """25 calls with a bad token are a signal of the default system, told to its watchers in 2.5 s, and facts of the server's log."""
     server = server_factory()
@@ -82,6 +90,7 @@ async def test_brute_force_is_a_signal_within_seconds(server_factory: ServerFact
         assert (signal.severity, signal.valence) == (subsystem_pb2.SEVERITY_HIGH, subsystem_pb2.VALENCE_PAIN)
         assert "127.0.0.1 was refused" in signal.description
         assert 20 <= signal.measures["figure"] <= 25
+        assert b"vsm_denials_lost_total 0" in await asyncio.to_thread(metrics, server)
         assert (await told(vsm, "access_denied"))[0] == {
             "who": "127.0.0.1",
             "peer": "127.0.0.1",

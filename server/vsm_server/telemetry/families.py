@@ -82,6 +82,7 @@ CALL_RECEIVED = _histogram(
     "bytes",
 )
 CALL_REFUSALS = _counter("vsm_call_refusals_total", "method reason", "Calls that were refused, by the reason told.")
+DENIALS_LOST = _counter("vsm_denials_lost_total", "", "Rows of gathered denials that were given up: a log would not take them.")
 CALLS_IN_PROGRESS = _gauge("vsm_calls_in_progress", "", "Unary calls that are being served.")
 STREAMS_OPEN = _gauge("vsm_streams_open", "", "Streams that are open, watches included.")
 
