@@ -76,6 +76,19 @@ async def test_streams_without_a_token_are_bounded_by_host() -> None:
         endings.finish(stream)
 
 
+async def test_streams_without_a_token_are_bounded_by_network_of_ipv6() -> None:
+    """Whoever has a /64 has one bound, whatever address of it calls."""
+    endings = Endings(lambda: float(NOW_S))
+    streams = [
+        endings.begin(caller_of(NOBODY), f"ipv6:%5B2001:db8::{number:x}%5D:4711", running_task())
+        for number in range(1, STREAMS_PER_SUBJECT_MAX + 1)
+    ]
+    with pytest.raises(Refusal):
+        endings.begin(caller_of(NOBODY), "ipv6:%5B2001:db8::ffff%5D:4711", running_task())
+    for stream in streams:
+        endings.finish(stream)
+
+
 async def test_streams_of_a_server_are_bounded_but_for_pain() -> None:
     """A server that has its streams takes no more of ordinary ones; who watches for pain still gets in."""
     endings = Endings(lambda: float(NOW_S))

@@ -13,7 +13,7 @@ from vsm_server.rpc import deadline_stage, errors
 from vsm_server.rpc.caller import Caller
 from vsm_server.rpc.errors import Context
 from vsm_server.rpc.incident import internal
-from vsm_server.rpc.peer import host as host_of
+from vsm_server.rpc.peer import network
 from vsm_server.security.access import Rule
 from vsm_server.security.denials import Denials
 from vsm_server.telemetry.calls import MethodCalls
@@ -79,7 +79,7 @@ class Conclusion:
         self.calls.refused(reason)
         ended = caller.ending is not None and caller.ending.done()
         if errors.STATUS_BY_REASON[refusal.reason] in _DENIED and not ended:
-            self.denials.note(caller.identity.subject, host_of(context.peer()), self.rule.method, reason)
+            self.denials.note(caller.identity.subject, network(context.peer()), self.rule.method, reason)
         if _log.isEnabledFor(logging.INFO) and self.lines.allows(asyncio.get_running_loop().time()):
             why = {key: value[: errors.METADATA_VALUE_LENGTH_MAX] for key, value in refusal.metadata.items()}
             _log.info("refused", extra={**self._about(caller), "reason": reason, "why": why, **self.lines.taken()})

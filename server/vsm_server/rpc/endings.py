@@ -9,12 +9,12 @@ from vsm.v1 import access_pb2, errors_pb2
 
 from vsm_server.refusal import Refusal, limit_reached
 from vsm_server.rpc.caller import Caller
-from vsm_server.rpc.peer import host as host_of
+from vsm_server.rpc.peer import network
 from vsm_server.security.authentication import Revocations
 from vsm_server.security.identity import Identity
 
 GRACE_S = 0.2
-STREAMS_PER_SUBJECT_MAX = 1_000  # open streams of one subject; without a token, of one host
+STREAMS_PER_SUBJECT_MAX = 1_000  # open streams of one subject; without a token, of one host (of IPv6: one /64)
 STREAMS_MAX = 10_000  # open streams of a server; those of algedonic priority and health are always taken
 # Longest sleep towards the end of a token: the clock may be set meanwhile.
 _SLEEP_MAX_S = 3_600.0
@@ -79,7 +79,7 @@ class Endings:
         if self._draining:
             raise _draining()
         identity = caller.identity
-        owner = (identity.subject, "") if identity.subject else ("", host_of(peer))
+        owner = (identity.subject, "") if identity.subject else ("", network(peer))
         if self._count_by_owner[owner] >= STREAMS_PER_SUBJECT_MAX:
             raise limit_reached("streams_per_subject_max", STREAMS_PER_SUBJECT_MAX)
         if len(self._streams) >= STREAMS_MAX and caller.priority < access_pb2.PRIORITY_ALGEDONIC:
