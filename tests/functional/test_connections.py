@@ -7,12 +7,13 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import grpc
+import h2.connection
 import pytest
 from vsm.v1 import algedonic_pb2, subsystem_pb2
 from vsm.v1.algedonic_pb2 import WatchSignalsRequest
@@ -237,6 +238,40 @@ async def test_pings_of_the_client_are_welcome(*, allowed: bool) -> None:
     if not allowed:
         assert isinstance(outcome, grpc.aio.AioRpcError)
         assert (outcome.code(), outcome.details()) == (grpc.StatusCode.UNAVAILABLE, "Too many pings")
+
+
+def _standing_still(address: str) -> socket.socket:
+    """A connection that opens a stream by hand, and does nothing more: it reads nothing and answers no ping."""
+    host, _, port = address.rpartition(":")
+    sock = socket.create_connection((host, int(port)))
+    wire = h2.connection.H2Connection()
+    wire.initiate_connection()
+    headers = [(":method", "POST"), (":scheme", "http"), (":path", "/t/Hold"), (":authority", address), ("te", "trailers")]
+    wire.send_headers(1, [*headers, ("content-type", "application/grpc")])
+    wire.send_data(1, bytes(5), end_stream=True)
+    sock.sendall(wire.data_to_send())
+    return sock
+
+
+def _closed_after_s(sock: socket.socket, within_s: float) -> float:
+    """Time until the other side closes; fails with TimeoutError."""
+    begin_s = time.monotonic()
+    sock.settimeout(within_s)
+    with suppress(ConnectionResetError):
+        while sock.recv(65_536):
+            pass
+    return time.monotonic() - begin_s
+
+
+async def test_client_that_stands_still_is_let_go() -> None:
+    """A connection whose client answers no ping is closed, and its stream ended, though a ping of the library's own is out already."""
+    scaled = {"grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms", "grpc.http2.ping_timeout_ms"}
+    assert scaled < {name for name, _ in OPTIONS}
+    options = [(name, value // SCALE if name in scaled else value) for name, value in OPTIONS]
+    async with running(grpc.aio.server(options=options)) as address:
+        with _standing_still(address) as sock:
+            took_s = await asyncio.to_thread(_closed_after_s, sock, 10.0)
+    assert took_s < 5
 
 
 @pytest.mark.parametrize(("bounds", "homeless"), [("-Sn 256", 0), ("-n 1000", 7 + 1_000 + 256 - 1_000)])

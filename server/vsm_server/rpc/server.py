@@ -19,6 +19,8 @@ METADATA_LENGTH_MAX = 16 << 10  # metadata of a call
 METADATA_LENGTH_ABSOLUTE_MAX = 20 << 10
 KEEPALIVE_TIME_MS = 30_000
 KEEPALIVE_TIMEOUT_MS = 10_000
+# For the library's own pings, which measure the way: while one of them is out, none for keepalive is sent. Longer, for they stand behind data.
+PING_TIMEOUT_MS = 20_000
 PING_INTERVAL_MIN_MS = 10_000  # between two pings of a client
 
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
@@ -57,6 +59,7 @@ OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.absolute_max_metadata_size", METADATA_LENGTH_ABSOLUTE_MAX),
     ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.ping_timeout_ms", PING_TIMEOUT_MS),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
 )
