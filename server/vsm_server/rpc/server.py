@@ -19,7 +19,7 @@ METADATA_LENGTH_MAX = 16 << 10  # metadata of a call
 METADATA_LENGTH_ABSOLUTE_MAX = 20 << 10
 KEEPALIVE_TIME_MS = 30_000
 KEEPALIVE_TIMEOUT_MS = 10_000
-# For the library's own pings, which measure the way: while one of them is out, none for keepalive is sent. Longer, for they stand behind data.
+# Of the library's own pings, which measure the way: while one is out none for keepalive is sent. Longer, for they stand behind data.
 PING_TIMEOUT_MS = 20_000
 PING_INTERVAL_MIN_MS = 10_000  # between two pings of a client
 
