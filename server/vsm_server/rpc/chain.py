@@ -87,20 +87,26 @@ def _guarded(method: Method, serve: Serve) -> Handler:
 def _unary(method: Method, inner: Handler, serialize: Serialize) -> Serve:
     limit_s, crowd = method.unary_max_s, method.crowd
 
-    async def serve(raw: bytes, context: Context, caller: Caller) -> bytes:
+    async def answered(context: Context, caller: Caller) -> bytes:
+        raw = await method.receive(context, caller)
+        crowd.enter(caller.priority)
+        try:
+            return serialize(await inner(method.read_first(raw, caller), context))
+        finally:
+            crowd.count -= 1
+
+    async def serve(_: object, context: Context, caller: Caller) -> bytes:
         left_s = deadline_stage.left_s(context)
         deadline_stage.refuse_expired(left_s)
-        crowd.enter(caller.priority)
         deadline = Deadline(running_task(), limit_s) if left_s is None or left_s > limit_s else None
         try:
-            answer = serialize(await inner(method.read_first(raw, caller), context))
+            answer = await answered(context, caller)
         except asyncio.CancelledError:
             if deadline is None or not deadline.cut or context.cancelled():
                 raise
             running_task().uncancel()
             raise deadline_stage.overrun(limit_s) from None
         finally:
-            crowd.count -= 1
             if deadline is not None:
                 deadline.release()
         caller.sent_bytes = len(answer)
@@ -113,8 +119,11 @@ def _stream(method: Method, inner: Handler, *, requests_stream: bool) -> Serve:
     """For the three kinds that hold a stream. The handler's task is this one, so that cancelling it ends the handler."""
     responds = _written(inner) if inspect.isasyncgenfunction(inner) else inner
 
-    async def serve(request: Any, context: Context, caller: Caller) -> Any:
-        first = _Requests(request, method, caller, context.peer()) if requests_stream else method.read_first(request, caller)
+    async def serve(requests: Any, context: Context, caller: Caller) -> Any:
+        if requests_stream:
+            first = _Requests(requests, method, caller, context.peer())
+        else:
+            first = method.read_first(await _received(method, context, caller), caller)
         stream = method.endings.begin(caller, context.peer(), running_task())
         try:
             return await responds(first, context)
@@ -127,6 +136,20 @@ def _stream(method: Method, inner: Handler, *, requests_stream: bool) -> Serve:
             method.endings.finish(stream)
 
     return serve
+
+
+async def _received(method: Method, context: Context, caller: Caller) -> bytes:
+    """The one request of a stream of responses, within the time of a unary call."""
+    deadline = Deadline(running_task(), method.unary_max_s)
+    try:
+        return await method.receive(context, caller)
+    except asyncio.CancelledError:
+        if not deadline.cut or context.cancelled():
+            raise
+        running_task().uncancel()
+        raise deadline_stage.overrun(method.unary_max_s) from None
+    finally:
+        deadline.release()
 
 
 def _written(generator: Handler) -> Handler:
@@ -181,15 +204,18 @@ class Chain(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _wrap(self, path: str, inner: Any) -> "MethodHandler":
-        """Requests are read, and single responses written, in the chain: what fails there fails as the call does."""
+        """Requests are read, and single responses written, in the chain: what fails there fails as the call does.
+
+        To the library every method takes a stream of requests: of one, it would read the only request before anybody asks who calls.
+        """
         method = Method(path, inner.request_deserializer or _as_it_is, self._circumstances, self._validator)
         serialize = inner.response_serializer or _as_it_is
         if inner.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(_guarded(method, _unary(method, inner.unary_unary, serialize)))
+            return grpc.stream_unary_rpc_method_handler(_guarded(method, _unary(method, inner.unary_unary, serialize)))
         counted = _counted(serialize)
         if inner.unary_stream is not None:
             guarded = _guarded(method, _stream(method, inner.unary_stream, requests_stream=False))
-            return grpc.unary_stream_rpc_method_handler(guarded, response_serializer=counted)
+            return grpc.stream_stream_rpc_method_handler(guarded, response_serializer=counted)
         if inner.stream_unary is not None:
             guarded = _guarded(method, _stream(method, inner.stream_unary, requests_stream=True))
             return grpc.stream_unary_rpc_method_handler(guarded, response_serializer=counted)

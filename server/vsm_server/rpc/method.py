@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import protovalidate
 from google.protobuf.message import DecodeError
 
@@ -13,11 +14,12 @@ from vsm_server.rpc import limit_stage
 from vsm_server.rpc.access_stage import Gate
 from vsm_server.rpc.caller import Caller
 from vsm_server.rpc.conclusion import Conclusion, Lines
-from vsm_server.rpc.crowd import Crowd
+from vsm_server.rpc.crowd import Crowd, Doorstep
 from vsm_server.rpc.deadline_stage import UNARY_DEFAULT_S
 from vsm_server.rpc.endings import Endings
 from vsm_server.rpc.errors import Context
 from vsm_server.rpc.limit_stage import Meters
+from vsm_server.rpc.peer import network
 from vsm_server.rpc.validation import refuse_violations
 from vsm_server.security import access
 from vsm_server.security.access import Conduit, Rule
@@ -48,6 +50,7 @@ class Circumstances:
     denials: Denials = field(default_factory=Denials)
     lines: Lines = field(default_factory=Lines)
     crowd: Crowd = field(default_factory=Crowd)
+    doorstep: Doorstep = field(default_factory=Doorstep)
     unary_max_s: float = UNARY_DEFAULT_S
     conduits: Sequence[Conduit] = access.DEFAULT_CONDUITS
     trust_domain: str = ""
@@ -63,6 +66,7 @@ class Method:
         self.new_id = around.new_id
         self.monotonic_s = around.monotonic_s
         self.crowd = around.crowd
+        self._doorstep = around.doorstep
         self.unary_max_s = around.unary_max_s
         self.calls = around.calls.method(path)
         self.conclusion = Conclusion(self.rule, self.calls, around.denials, around.lines, around.new_id)
@@ -81,6 +85,17 @@ class Method:
             verdict = self.meter.take(identity, context.peer())
             if verdict is not None:
                 context.set_trailing_metadata(limit_stage.trailers(verdict))
+
+    async def receive(self, context: Context, caller: Caller) -> bytes:
+        """The only request. Callers without a token may hold up few at once: each may be as long as a message may be."""
+        if caller.identity.subject:
+            raw: bytes = await context.read()
+        else:
+            with self._doorstep.awaiting(network(context.peer())):
+                raw = await context.read()
+        if raw is grpc.aio.EOF:
+            raise invalid("", "the call brought no request")
+        return raw
 
     def read_first(self, raw: bytes, caller: Caller) -> Any:
         """The request; refused when the caller may not touch its resource, or it breaks a rule of the contract."""
