@@ -9,7 +9,7 @@ from vsm.v1 import access_pb2, errors_pb2
 from tests.unit.test_tokens import NOW_S, WHO
 from vsm_server.refusal import Refusal
 from vsm_server.rpc.caller import NOBODY, Caller
-from vsm_server.rpc.endings import STREAMS_MAX, STREAMS_PER_SUBJECT_MAX, Endings, running_task
+from vsm_server.rpc.endings import STREAMS_MAX, STREAMS_PER_SUBJECT_MAX, STREAMS_WITHOUT_TOKEN_MAX, Endings, running_task
 from vsm_server.security.identity import Identity
 
 PEER = "ipv4:192.0.2.1:4711"
@@ -74,6 +74,19 @@ async def test_streams_without_a_token_are_bounded_by_host() -> None:
     streams.append(endings.begin(caller_of(NOBODY), "ipv4:192.0.2.2:4711", running_task()))
     for stream in streams:
         endings.finish(stream)
+
+
+async def test_streams_without_a_token_leave_room_for_callers() -> None:
+    """However many hosts open streams without a token, a caller with one still gets in."""
+    endings = Endings(lambda: float(NOW_S))
+    streams = [endings.begin(caller_of(NOBODY), f"ipv4:192.0.2.{n % 100}:1", running_task()) for n in range(STREAMS_WITHOUT_TOKEN_MAX)]
+    with pytest.raises(Refusal) as caught:
+        endings.begin(caller_of(NOBODY), "ipv4:198.51.100.1:1", running_task())
+    assert caught.value.metadata["bound"] == "streams_without_token_max"
+    streams.append(endings.begin(caller_of(), PEER, running_task()))
+    for stream in streams:
+        endings.finish(stream)
+    endings.finish(endings.begin(caller_of(NOBODY), PEER, running_task()))
 
 
 async def test_streams_without_a_token_are_bounded_by_network_of_ipv6() -> None:

@@ -16,6 +16,7 @@ from vsm_server.security.identity import Identity
 GRACE_S = 0.2
 STREAMS_PER_SUBJECT_MAX = 1_000  # open streams of one subject; without a token, of one host (of IPv6: one /64)
 STREAMS_MAX = 10_000  # open streams of a server; those of algedonic priority and health are always taken
+STREAMS_WITHOUT_TOKEN_MAX = 2_000  # open streams without a token of a server: strangers leave room for callers
 # Longest sleep towards the end of a token: the clock may be set meanwhile.
 _SLEEP_MAX_S = 3_600.0
 
@@ -64,6 +65,7 @@ class Endings:
         self._stream_age_s = stream_age_s
         self._streams: set[Stream] = set()
         self._count_by_owner: Counter[tuple[str, str]] = Counter()
+        self._without_token = 0
         self._draining = False
 
     def __len__(self) -> int:
@@ -74,7 +76,7 @@ class Endings:
         """Enter a stream; an identity whose `expires_unix_s` is 0 has no end of its own.
 
         Refuses with DRAINING when the server is going, with LIMIT_REACHED when the subject (or the host of a caller without a token) has
-        STREAMS_PER_SUBJECT_MAX already, or the server STREAMS_MAX.
+        STREAMS_PER_SUBJECT_MAX already, or the server STREAMS_MAX, or STREAMS_WITHOUT_TOKEN_MAX for a caller without one.
         """
         if self._draining:
             raise _draining()
@@ -82,9 +84,12 @@ class Endings:
         owner = (identity.subject, "") if identity.subject else ("", network(peer))
         if self._count_by_owner[owner] >= STREAMS_PER_SUBJECT_MAX:
             raise limit_reached("streams_per_subject_max", STREAMS_PER_SUBJECT_MAX)
+        if not identity.subject and self._without_token >= STREAMS_WITHOUT_TOKEN_MAX:
+            raise limit_reached("streams_without_token_max", STREAMS_WITHOUT_TOKEN_MAX)
         if len(self._streams) >= STREAMS_MAX and caller.priority < access_pb2.PRIORITY_ALGEDONIC:
             raise limit_reached("streams_max", STREAMS_MAX)
         self._count_by_owner[owner] += 1
+        self._without_token += not identity.subject
         stream = Stream(identity, owner, task, task.get_loop().create_future())
         self._streams.add(stream)
         if identity.expires_unix_s:
@@ -98,6 +103,7 @@ class Endings:
         """Forget a stream that is over; once for each that began."""
         self._streams.remove(stream)
         self._count_by_owner[stream.owner] -= 1
+        self._without_token -= not stream.identity.subject
         if not self._count_by_owner[stream.owner]:
             del self._count_by_owner[stream.owner]
         for timer in (stream.age, stream.expiry, stream.deadline):
