@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import grpc
 import protovalidate
 from google.protobuf.message import DecodeError
 
@@ -89,11 +88,11 @@ class Method:
     async def receive(self, context: Context, caller: Caller) -> bytes:
         """The only request. Callers without a token may hold up few at once: each may be as long as a message may be."""
         if caller.identity.subject:
-            raw: bytes = await context.read()
+            raw: object = await context.read()
         else:
             with self._doorstep.awaiting(network(context.peer())):
                 raw = await context.read()
-        if raw is grpc.aio.EOF:
+        if not isinstance(raw, bytes):
             raise invalid("", "the call brought no request")
         return raw
 
