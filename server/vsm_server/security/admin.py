@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ from vsm_server.security.tokens import sign
 FILE_NAME = "admin.token"
 SUBJECT = "admin"
 INTERVAL_S = 12 * 3600
+RETRY_S = 10.0  # after a write that failed, as on a full disk
+
+_log = logging.getLogger(__name__)
 
 
 def administrator(birth: Birth) -> Identity:
@@ -65,9 +69,14 @@ class AdminToken:
         write_private(self._path, f"{sign(self._identity, key)}\n".encode())
 
     async def keep_fresh(self) -> None:
-        """Write it whenever it is time, for ever."""
+        """Write it whenever it is time, for ever; what could not be written is tried again."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stale.wait(), INTERVAL_S)
             self._stale.clear()
-            await asyncio.to_thread(self.write)
+            try:
+                await asyncio.to_thread(self.write)
+            except OSError as error:
+                _log.error("admin token not written, tried again", extra={"problem": str(error)})
+                self._stale.set()
+                await asyncio.sleep(RETRY_S)
