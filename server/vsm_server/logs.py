@@ -34,5 +34,5 @@ def log_to(stream: TextIO, level: str) -> None:
     lines = logging.StreamHandler(stream)
     lines.setFormatter(JsonLines())
     logging.getLogger("grpc._cython.cygrpc").addFilter(_quotes_no_metadata)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it greets, and says goodbye
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each request that is none: as many lines as a stranger likes
     logging.basicConfig(level=level.upper(), handlers=[lines], force=True)

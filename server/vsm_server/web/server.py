@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vsm_server.security.certificates import Certificates
 from vsm_server.web.pages import Pages
@@ -14,6 +15,8 @@ from vsm_server.web.pages import Pages
 SHUTDOWN_TIMEOUT_S = 1
 KEEP_ALIVE_S = 5
 CONNECTIONS_MAX = 1_000  # connections by HTTP at once
+HOST_CONNECTIONS_MAX = 200  # connections by HTTP of one host at once
+EXCHANGE_MAX_S = 15.0  # that a connection by HTTP may take from one answer to the end of the next
 _BACKLOG = 128
 
 
@@ -23,6 +26,34 @@ class _Quiet(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Connection(H11Protocol):
+    """Closed when it asks nothing, or takes no answer, for EXCHANGE_MAX_S: who stands still keeps nobody out."""
+
+    _overdue: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the library
+        super().connection_made(transport)
+        self._wait()
+        host = self.client and self.client[0]
+        ours = (one for one in self.connections if isinstance(one, _Connection) and one.client)
+        if sum(one.client[:1] == (host,) for one in ours if one.client) > HOST_CONNECTIONS_MAX:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        self._wait()
+        super().on_response_complete()
+
+    def _wait(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+        self._overdue = self.loop.call_later(EXCHANGE_MAX_S, self.transport.abort)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -66,7 +97,7 @@ class WebServer:
             access_log=False,
             lifespan="off",
             ws="none",
-            http="h11",
+            http=_Connection,
             server_header=False,
             limit_concurrency=CONNECTIONS_MAX,
             timeout_keep_alive=KEEP_ALIVE_S,
