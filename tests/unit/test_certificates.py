@@ -55,18 +55,20 @@ def test_change_is_taken_once_it_stands_still(files: CertificateFiles, tmp_path:
     """A change that is first seen is not read yet; at the next look, when nothing has moved, it is."""
     certificates = Certificates(files, Clock())
     old = certificates.material
-    AUTHORITY.server(days=60).write(tmp_path, "server")
+    later = AUTHORITY.server(days=60)
+    later.write(tmp_path, "server")
     certificates.look()
     assert certificates.material is old
     certificates.look()
-    assert certificates.expires_unix_s == pytest.approx(EXPIRES_S + 30 * DAY_S, abs=60)
+    assert certificates.expires_unix_s == later.certificate.not_valid_after_utc.timestamp()
 
 
 def test_link_that_is_switched_is_a_change(tmp_path: Path) -> None:
     """A secret that is mounted as Kubernetes does, behind a link that is switched as a whole, is taken when it changes."""
-    for name, days in (("one", 30), ("two", 60)):
+    later = AUTHORITY.server(days=60)
+    for name, issued in (("one", ISSUED), ("two", later)):
         (tmp_path / name).mkdir()
-        AUTHORITY.server(days=days).write(tmp_path / name, "server")
+        issued.write(tmp_path / name, "server")
     (tmp_path / "..data").symlink_to("one")
     for name in ("server.pem", "server.key"):
         (tmp_path / name).symlink_to(f"..data/{name}")
@@ -75,7 +77,7 @@ def test_link_that_is_switched_is_a_change(tmp_path: Path) -> None:
     (tmp_path / "..new").replace(tmp_path / "..data")
     for _ in range(2):
         certificates.look()
-    assert certificates.expires_unix_s == pytest.approx(EXPIRES_S + 30 * DAY_S, abs=60)
+    assert certificates.expires_unix_s == later.certificate.not_valid_after_utc.timestamp()
 
 
 def test_certificate_of_the_future_is_taken_when_its_time_comes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
