@@ -47,6 +47,14 @@ def test_command_speaks_tls(server_factory: ServerFactory, tmp_path: Path) -> No
     assert vsm(server, "systems", "list", *named, "example.org")[0] == 3
 
 
+def test_command_that_gets_no_answer_says_so_in_one_line(server_factory: ServerFactory, tmp_path: Path) -> None:
+    """Where TLS fails nothing but the command's own sentence is written; in plain text it also names the options of TLS."""
+    server = server_factory("--in-memory", *files(tmp_path, Authority().server()))
+    for words, hinted in (((), True), (("--tls",), False)):
+        code, told = vsm(server, "systems", "list", *words)
+        assert (code, told.count("\n"), told.startswith("vsm: no answer from"), "give --tls" in told) == (3, 1, True, hinted), told
+
+
 def test_command_shows_its_certificate(server_factory: ServerFactory, tmp_path: Path) -> None:
     """A server that asks for a certificate lets in the command that has one, by options or variables, and none that has not."""
     authority = Authority()

@@ -17,7 +17,7 @@ def client_options(settings: Settings) -> "ClientOptions":
 
     if (settings.cert is None) != (settings.key is None):
         raise OptionError("--cert and --key belong together")
-    if settings.tls or settings.ca or settings.cert:
+    if settings.by_tls:
         override: list[tuple[str, Any]] = [("grpc.ssl_target_name_override", settings.server_name)] if settings.server_name else []
         try:
             credentials = tls_credentials(settings.ca, settings.cert, settings.key)

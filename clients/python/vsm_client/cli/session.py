@@ -49,6 +49,11 @@ class Settings:
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow a token to go to another machine in plain text.")] = False
     json: Annotated[bool, typer.Option("--json", help="JSON for scripts instead of tables for people.")] = False
 
+    @property
+    def by_tls(self) -> bool:
+        """Whether any option asks for TLS."""
+        return self.tls or self.ca is not None or self.cert is not None
+
     def named(self, kind: str, name: str) -> str:
         """A full resource name from a full one or its last segment."""
         return name if name.startswith("systems/") else f"{self.system}/{kind}/{name}"
@@ -111,7 +116,8 @@ def _code(error: "VsmError") -> int:
 def _sentence(settings: Settings, error: "VsmError") -> str:
     code = _code(error)
     if code == UNREACHABLE and not error.reason:
-        return f"no answer from {settings.server}: {error.message}"
+        hint = "" if settings.by_tls else "; if the server speaks TLS, give --tls or --ca FILE"
+        return f"no answer from {settings.server}: {error.message}{hint}"
     sentence = str(error)
     if error.retry_after_s is not None:
         sentence += f"; try again in {error.retry_after_s:.1f} s"
