@@ -11,6 +11,7 @@ from vsm_server.refusal import Refusal
 from vsm_server.rpc.caller import NOBODY
 from vsm_server.rpc.errors import Context
 from vsm_server.rpc.peer import host as host_of
+from vsm_server.rpc.peer import is_on_this_machine
 from vsm_server.security import access
 from vsm_server.security.access import Admission, Conduit, Rule
 from vsm_server.security.authentication import Authenticator
@@ -21,7 +22,6 @@ from vsm_server.security.tokens import invalid
 AuthContext = Mapping[str, Iterable[bytes]]
 
 _SCHEME = "bearer "
-_LOOPBACK = ("ipv4:127.", "ipv6:[::1]:", "ipv6:%5B::1%5D:", "unix:")
 _ZONES = (access_pb2.ZONE_PUBLIC, access_pb2.ZONE_DMZ, access_pb2.ZONE_PRIVATE)
 
 
@@ -37,7 +37,7 @@ def bearer(authorization: str | None) -> str:
 
 def is_secure(auth: AuthContext, peer: str) -> bool:
     """Whether a call came by TLS, or never left this machine. Without TLS the library says "insecure", not nothing."""
-    return list(auth.get("transport_security_type", ())) == [b"ssl"] or peer.startswith(_LOOPBACK)
+    return list(auth.get("transport_security_type", ())) == [b"ssl"] or is_on_this_machine(peer)
 
 
 def certificate_sha256(auth: AuthContext) -> bytes:

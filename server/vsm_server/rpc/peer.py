@@ -26,3 +26,12 @@ def network(peer: str) -> str:
     if ":" not in found:
         return found
     return str(ipaddress.IPv6Network((found, IPV6_NETWORK_BITS), strict=False))
+
+
+def is_on_this_machine(peer: str) -> bool:
+    """Whether the peer came by the loopback, of either family, or by a socket of the file system."""
+    found = host(peer)
+    try:
+        return ipaddress.ip_address(found).is_loopback
+    except ValueError:
+        return found in ("unix", "unix-abstract")
