@@ -26,11 +26,6 @@ def b64(body: bytes) -> str:
     return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
 
 
-def unb64(segment: str) -> bytes:
-    """The bytes of a segment."""
-    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-
-
 def joined(header: object, payload: object, signer: Signer) -> str:
     """A compact JWS of any JSON in both places."""
     signed = ".".join(b64(json.dumps(part).encode()) for part in (header, payload))

@@ -1,6 +1,7 @@
 """The way of every call, in one interceptor for all four kinds of methods.
 
-Request id and outermost catch, counting, deadline, authentication, authorization, rate limit, reading and validation, handler.
+Request id and outermost catch, counting, authentication, authorization, rate limit, deadline (of unary calls), reading and validation,
+handler.
 """
 
 import asyncio

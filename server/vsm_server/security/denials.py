@@ -19,10 +19,6 @@ class Denials:
         self._counts: dict[tuple[str, str, str, str], int] = {}
         self._others = 0
 
-    def __bool__(self) -> bool:
-        """Whether there is anything to take."""
-        return bool(self._counts) or self._others > 0
-
     def note(self, subject: str, peer: str, method: str, reason: str) -> None:
         """One refusal. `subject`: of a token that could be trusted, else empty; `peer`: host, without port; `reason`: of ErrorReason."""
         key = (subject, peer, method, reason)

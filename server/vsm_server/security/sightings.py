@@ -41,10 +41,6 @@ class Sightings:
         self._told: list[Sighting] = []
         self._untold: dict[str, int] = {}
 
-    def __bool__(self) -> bool:
-        """Whether there is anything to take."""
-        return bool(self._told)
-
     def see(self, subject: str, zone: access_pb2.Zone, now_s: float) -> None:
         """The subject calls with a token for this zone."""
         times = self._zones.get(subject)
