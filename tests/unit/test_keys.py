@@ -39,9 +39,12 @@ def test_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
         load_or_make(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"nope", generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())]
-)
+# PKCS #8 with the algorithm 1.2.3.4, which no library knows.
+OF_NO_KNOWN_KIND = b"-----BEGIN PRIVATE KEY-----\nMA8CAQAwBQYDKgMEBAMEAQA=\n-----END PRIVATE KEY-----\n"
+OF_ANOTHER_KIND = generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.mark.parametrize("body", [b"", b"nope", OF_ANOTHER_KIND, OF_NO_KNOWN_KIND])
 def test_damaged_key_is_refused_and_kept(tmp_path: Path, body: bytes) -> None:
     """A file that holds no Ed25519 key is refused and left as it is."""
     write_private(tmp_path / FILE_NAME, body)

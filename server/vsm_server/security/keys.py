@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
 from jwt.utils import base64url_decode, base64url_encode
@@ -59,7 +60,7 @@ def load(path: Path) -> SigningKey:
         private = load_pem_private_key(path.read_bytes(), password=None)
     except FileNotFoundError:
         raise KeyUnusable(f"{path} is gone; restore it, or start the server anew: tokens issued so far then end") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         private = None
     if not isinstance(private, Ed25519PrivateKey):
         raise KeyUnusable(f"{path} is not an Ed25519 private key; restore it, or remove it: tokens issued so far then end")
