@@ -43,7 +43,7 @@ class KeyRing:
 class KeyFollower:
     """Turns the ring when the files of the data directory have changed, and when the time of a retired key is over.
 
-    `changed` is called after that, on the loop. Files that cannot be used are told once a change; the ring then stays as it is.
+    `changed` is called after that, on the loop. Files that cannot be used are told once for each problem; the ring then stays as it is.
     """
 
     def __init__(self, data_dir: Path, ring: KeyRing, now_unix_s: Callable[[], float], changed: Callable[[], None]) -> None:
@@ -53,6 +53,7 @@ class KeyFollower:
         self._changed = changed
         self._keys: Keys | None = None
         self._seen: Stamps = ()
+        self._problem = ""
 
     async def follow(self) -> None:
         """Look every INTERVAL_S, for ever."""
@@ -68,7 +69,11 @@ class KeyFollower:
         if found == self._seen:
             return
         self._seen = found
+        problem = ""
         try:
             self._keys = rotation.read_keys(self._data_dir)
         except (KeyUnusable, OSError) as error:
-            _log.error("keys refused, the old ones go on", extra={"problem": str(error)})
+            problem = str(error)
+        if problem and problem != self._problem:
+            _log.error("keys refused, the old ones go on", extra={"problem": problem})
+        self._problem = problem
