@@ -22,7 +22,7 @@ STANDARD = {
 }
 METHODS: dict[str, MethodDescriptor] = {**OURS, **STANDARD}
 # A share for each method: there are some forty.
-SHARE = settings(max_examples=max(8, EXAMPLES // 12), suppress_health_check=list(HealthCheck))
+SHARE = settings(max_examples=EXAMPLES // 10, suppress_health_check=list(HealthCheck))
 
 
 # What may take away the system or the unit that all others talk of.
