@@ -28,6 +28,11 @@ REASONS = frozenset(ErrorReason.keys())
 ALL = {method.full_name: method for method in methods()}
 
 
+# What the client's library says in the place of the server's status, when its own write meets that.
+OVERWRITTEN = "Internal error from Core"
+TRIES = 10
+
+
 async def send(vsm: Wire, method: MethodDescriptor, body: bytes | None) -> grpc.aio.AioRpcError | None:
     """Sends one message of any bytes, or none, to a method of any kind; the error with which it ended, None when it answered."""
     path = f"/{method.containing_service.full_name}/{method.name}"
@@ -60,6 +65,10 @@ async def test_a_method_without_a_token_is_refused_unless_it_is_open(vsm: Wire, 
 async def test_an_empty_request_is_answered_or_refused_with_a_reason(vsm: Wire, name: str) -> None:
     """An empty request to any method is answered, or refused with a status and reason of the contract, never as INTERNAL."""
     error = await send(vsm, ALL[name], b"")
+    for _ in range(TRIES):
+        if error is None or error.details() != OVERWRITTEN:
+            break
+        error = await send(vsm, ALL[name], b"")
     if error is not None:
         refused = read_refusal(error)
         assert refused.code in {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND}
